@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/kernel.h"
+#include "core/results.h"
+
+namespace xent {
+
+struct BenchOptions {
+  std::vector<Problem> problems;
+  std::uint64_t seed = 0;
+  double min_seconds = 0.05;  ///< of one repetition
+  int repetitions = 7;        ///< interleaved at random over kernels and limits
+  bool include_failing = false;
+  std::function<void(const std::string&)> progress;  ///< may be empty
+};
+
+struct BenchResult {
+  std::vector<Timing> timings;
+  std::vector<Limit> limits;
+  std::vector<std::string> notes;  ///< what was left out and why
+};
+
+/// Verdict of a kernel on a problem's operation, type and direction.
+using VerdictOf = std::function<Verdict(const Kernel&, const Problem&)>;
+
+/// Times what passed (with include_failing: what failed too, marked), beside the machine's read
+/// bandwidth (forward) or in-place read-write bandwidth (gradients) on buffers of the same
+/// footprint, all registered with Google Benchmark in one interleaved run.
+BenchResult bench(const std::vector<Kernel>&, const VerdictOf&, const BenchOptions&);
+
+/// Least bytes that a correct kernel must move: each input read once, each output written once.
+double minimum_bytes(const Problem&);
+
+}  // namespace xent

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error_budget.h"
+#include "core/problem.h"
+#include "core/promises.h"
+#include "core/tensor.h"
+#include "core/test_case.h"
+
+namespace xent {
+
+enum class Role : std::uint8_t { product, example_of_failure, mutant, peer };
+std::string_view name(Role);
+
+/// Whether a kernel can take a problem, and if not, why (the reason of a skip).
+struct Support {
+  bool ok = true;
+  std::string reason;
+  static Support yes() { return {}; }
+  static Support no(std::string why) { return {false, std::move(why)}; }
+  explicit operator bool() const { return ok; }
+};
+
+/// What a kernel wrote. Absent tensors were not asked for.
+struct Output {
+  Tensor loss;  ///< [N] or [1], of problem.output_dtype()
+  Tensor grad;  ///< [N, V]
+  bool operator==(const Output&) const = default;
+};
+
+/// What a run did besides its output, each in tensor terms: "logits[3,1] changed",
+/// "4 bytes past the end of grad".
+struct Faults {
+  std::vector<std::string> inputs_changed;
+  std::vector<std::string> written_outside;
+  std::string raised;  ///< text of an exception or error code; empty: none
+  bool none() const {
+    return inputs_changed.empty() && written_outside.empty() && raised.empty();
+  }
+};
+
+/// Where a kernel finds its data.
+struct BindOptions {
+  /// Every buffer starts this many elements after a 4096-byte boundary.
+  std::size_t offset_elements = 0;
+  /// The gradient is the logits' own memory (kernels that promise in-place only).
+  bool in_place = false;
+  int threads = 1;
+};
+
+/// One kernel on one case, with its memory. `launch` is the only timed call.
+class Invocation {
+ public:
+  virtual ~Invocation() = default;
+  /// Restores the inputs and fills outputs, workspace and guard zones with signalling NaN.
+  virtual void reset() = 0;
+  virtual void launch() = 0;  ///< may return before the work is done
+  virtual void wait() {}
+  virtual Output output() const = 0;  ///< after wait
+  virtual Faults faults() const = 0;  ///< after wait
+};
+
+/// An implementation under test, as a value.
+struct Kernel {
+  std::string name;  ///< backend/algorithm[/isa]
+  Role role = Role::product;
+  std::string summary;
+  Promises promises;
+  std::string dialect = "math";
+  std::function<Support(const Problem&)> supports;
+  std::function<ErrorBudget(const Problem&)> budget;
+  std::function<std::unique_ptr<Invocation>(const TestCase&, const BindOptions&)> bind;
+  /// Names of properties of which a mutant must violate at least one; empty for the others.
+  std::vector<std::string> killed_by;
+};
+
+struct RunRecord {
+  Output output;
+  Faults faults;
+};
+
+/// bind, reset, launch, wait. An exception becomes Faults::raised.
+RunRecord run(const Kernel&, const TestCase&, const BindOptions& = {});
+
+/// `pattern` with * (crosses '/') and ?; `role:mutant` matches by role; a bare `*` means role
+/// product. Keeps the table's order.
+std::vector<Kernel> select(const std::vector<Kernel>& all, std::string_view pattern);
+bool glob_match(std::string_view pattern, std::string_view text);
+
+/// Bytes of signalling NaN of the type: what outputs hold before a run.
+double poison_value();
+bool is_poison(const Tensor&, std::int64_t i);
+void poison(Tensor&);
+
+}  // namespace xent

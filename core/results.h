@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/verdict.h"
+
+namespace xent {
+
+/// Errors of many outputs against their enclosures. Percentiles are over the judged outputs.
+struct ErrorProfile {
+  std::int64_t outputs = 0;       ///< judged with a number as the expected value
+  double max_over_bound = 0;      ///< |error| / bound
+  double p999_over_bound = 0;
+  double mean_over_bound = 0;
+  double worst_ulp = 0;           ///< signed, of the largest |error| in ulps of the exact value
+  double p999_ulp = 0;            ///< of |ulp|
+  double mean_ulp = 0;            ///< of |ulp|
+  double bias_ulp = 0;            ///< mean of the signed ulps
+  double max_abs = 0;             ///< nats for losses
+  double max_conditioned = 0;     ///< |error| / (u * condition), see oracle/README.md
+};
+
+/// The smallest case found on which a kernel breaks a property.
+struct Counterexample {
+  std::string file;     ///< relative to the results' folder
+  std::string replay;   ///< a line that can be pasted
+  std::string problem;  ///< of the shrunk case
+  std::string data;     ///< the tensors, one readable line each
+  std::string message;  ///< what is wrong on it: got, expected, bound
+  std::int64_t shrink_steps = 0;
+};
+
+/// One kernel judged by one property.
+struct VerdictRow {
+  std::string kernel;
+  std::string property;
+  Verdict verdict = Verdict::skip;
+  std::string reason;    ///< of a skip or error, or of vacuity
+  std::string problem;   ///< of the worst case: the failing one, else that of max_over_bound
+  std::int64_t cases = 0;    ///< judged
+  std::int64_t checks = 0;   ///< comparisons made
+  std::int64_t skipped = 0;  ///< cases that the kernel does not support
+  std::map<std::string, std::int64_t> skip_reasons;
+  std::map<std::string, std::int64_t> excluded;  ///< rows not judged, by the question's name
+  /// Share of the judged cases on which the property rejects each trivial answer.
+  std::map<std::string, double> rejected;
+  std::optional<double> power;  ///< least of `rejected` over those the property must reject
+  double floor = 0;             ///< power below this is vacuous
+  bool vacuous = false;
+  bool expected_to_fail = false;  ///< examples of failure and mutants
+  ErrorProfile worst;
+  std::optional<Counterexample> counterexample;
+};
+
+struct Finding {
+  std::string kernel;
+  std::string id;       ///< dotted kebab case
+  std::string message;
+  std::string witness;
+};
+
+struct KernelInfo {
+  std::string name;
+  std::string role;
+  std::string summary;
+  std::string budget;  ///< one line
+  std::string accuracy_class;
+  std::string best_class;  ///< best accuracy class attained in this run: relative, standard, none
+  std::vector<std::string> promises;
+  std::string unavailable;  ///< why it cannot run here; empty: it can
+};
+
+struct PropertyInfo {
+  std::string id;
+  std::string title;      ///< its sentence
+  std::string statement;  ///< what is asserted of floats
+};
+
+/// One kernel on one problem. Times in seconds for a whole call.
+struct Timing {
+  std::string kernel;
+  std::string problem;
+  Verdict verdict = Verdict::skip;  ///< of the kernel on this operation; fail: timed on request
+  std::int64_t samples = 0;
+  double median = 0;
+  double low = 0;   ///< 25th percentile
+  double high = 0;  ///< 75th percentile
+  double minimum_bytes = 0;       ///< least traffic: each input read once, each output written once
+  double bytes_per_second = 0;    ///< minimum_bytes / median
+  double limit_bytes_per_second = 0;  ///< measured in the same run on the same footprint
+  std::string limit;              ///< which: "read", "read-write in place"
+  double logits_per_second = 0;
+};
+
+struct Limit {
+  std::string name;  ///< "read", "read-write in place"
+  std::int64_t footprint_bytes = 0;
+  double bytes_per_second = 0;
+  std::int64_t samples = 0;
+};
+
+struct Environment {
+  std::string version;   ///< of xentcheck
+  std::string compiler;
+  std::string build;     ///< Release, ...
+  std::string cpu;
+  std::string isa;       ///< instruction sets that Highway can run here
+  std::string system;    ///< kernel and distribution
+  int cores = 0;
+  std::string started;   ///< ISO 8601, UTC
+};
+
+/// The one model of a run. Every report reads only this.
+struct Results {
+  int schema = 1;
+  Environment environment;
+  std::string command;
+  std::string seed;  ///< hexadecimal
+  std::string profile;
+  double seconds = 0;
+  std::vector<KernelInfo> kernels;
+  std::vector<PropertyInfo> properties;
+  std::vector<VerdictRow> verdicts;
+  std::vector<Finding> findings;
+  std::vector<Timing> timings;
+  std::vector<Limit> limits;
+  std::vector<std::string> notes;  ///< "64 of 512 rows judged, worst gap first"
+};
+
+/// Exit code of a run: failures, vacuity and examples of failure that passed are 1.
+Exit exit_code(const Results&, bool strict);
+
+/// Joins shards of one run: same schema, seed and profile. Throws UsageError otherwise.
+Results merge(std::vector<Results>);
+
+}  // namespace xent

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/kernel.h"
+#include "core/test_case.h"
+#include "oracle/judge.h"
+
+namespace xent {
+
+/// Trivial answers that stand in for a kernel's output, to measure what a property can see.
+enum class Substitute : std::uint8_t { zeros, constant, untouched, previous };
+std::string_view name(Substitute);
+inline constexpr Substitute kSubstitutes[] = {Substitute::zeros, Substitute::constant,
+                                              Substitute::untouched, Substitute::previous};
+
+/// What a property sees of one kernel on one case. The same check runs on the kernel's own outputs
+/// and on the substitutes'.
+class Trial {
+ public:
+  virtual ~Trial() = default;
+  const TestCase& test_case;
+  const Kernel& kernel;
+
+  virtual RunRecord run(const TestCase&, const BindOptions& = {}) = 0;
+  /// Exact answer to a case; kept for all kernels that are judged on it.
+  virtual Reference& reference(const TestCase&) = 0;
+  ErrorBudget budget(const TestCase& c) const { return kernel.budget(c.problem); }
+
+ protected:
+  Trial(const TestCase& c, const Kernel& k) : test_case(c), kernel(k) {}
+};
+
+/// A theorem that every right kernel satisfies.
+struct Property {
+  std::string id;         ///< dotted kebab case
+  std::string title;      ///< its sentence
+  std::string statement;  ///< what is asserted of floats
+  std::vector<std::string> problems;  ///< in the problem grammar, without n and v
+  std::vector<std::string> domains;
+  std::string kills;      ///< a mutant that it rejects
+  /// Substitutes that must be rejected on at least `floor` of the judged cases.
+  std::vector<Substitute> rejects;
+  double floor = 0.5;
+  std::function<Judgement(Trial&)> check;
+};
+
+const std::vector<Property>& all_properties();
+
+}  // namespace xent

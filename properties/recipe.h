@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/test_case.h"
+
+namespace xent {
+
+/// What is generated: small, so that it shrinks in tens of steps. The data follow from it.
+struct CaseRecipe {
+  Problem problem;  ///< shape and options
+  std::string domain;
+  std::uint64_t seed = 0;
+};
+
+/// What recipes may be made of.
+struct RecipeSpace {
+  std::vector<Problem> problems;      ///< options; their n and v are replaced
+  std::vector<std::string> domains;   ///< those that do not fit a problem are left out
+  std::vector<std::int64_t> rows;     ///< n
+  std::vector<std::int64_t> classes;  ///< v
+};
+
+/// First each (problem, domain) pair that fits once, then random members of the space, `count` in
+/// all (never fewer than the pairs). Deterministic in `seed`; RapidCheck's environment is ignored.
+std::vector<CaseRecipe> sample(const RecipeSpace&, std::int64_t count, std::uint64_t seed);
+
+/// Shrinks the recipe (shape, options, seed) while `fails` holds of the case it makes.
+CaseRecipe shrink_recipe(const CaseRecipe&, const RecipeSpace&,
+                         const std::function<bool(const CaseRecipe&)>& fails,
+                         std::int64_t max_attempts = 200);
+
+}  // namespace xent
