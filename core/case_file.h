@@ -24,10 +24,11 @@ namespace xent {
 ///   0
 ///   end fnv1a=0123456789abcdef
 ///
-/// Floats are hexadecimal, so nothing is lost; NaN with its bits as nan:7fc00000. Tensors of more
-/// than 4096 elements are `raw`: their little-endian bytes follow the line, then a newline. The
-/// checksum is FNV-1a 64 of everything before the `end` line; `end unchecked` skips the test, for
-/// cases written by hand.
+/// Floats are written in hexadecimal, so nothing is lost (one that the type cannot hold is refused;
+/// decimals are rounded to it); NaN with its bits as nan:7fc00000. Tensors of more than 4096
+/// elements are `raw`: their little-endian bytes follow the line, then a newline. The checksum is
+/// FNV-1a 64 of everything before the `end` line; `end unchecked` skips the test, for cases written
+/// by hand.
 struct CaseFile {
   TestCase test_case;
   std::string kernel;
@@ -42,6 +43,7 @@ CaseFile load_case(const std::filesystem::path&);
 
 /// NumPy archives. Reads stored (not deflated) members of little-endian C-ordered f8, f4, f2, i8,
 /// i4, u2; everything else is a UsageError that names the member.
+std::map<std::string, Tensor> read_npz(std::string_view archive);
 std::map<std::string, Tensor> load_npz(const std::filesystem::path&);
 void save_npz(const std::filesystem::path&, const std::map<std::string, Tensor>&);
 

@@ -16,24 +16,29 @@ namespace xent {
 enum class SumOrder : std::uint8_t { any, sequential, lanes, blocked, pairwise, compensated };
 
 /// How the loss is put together from m = max z, s = sum exp(z - m), t = s without the target.
+/// Here and below `any` is unknown: the largest of the forms' bounds.
 enum class LossForm : std::uint8_t {
+  any,
   shifted,   ///< (m - z_y) + log s
   lse,       ///< (m + log s) - z_y
   accurate,  ///< log1p(t / e_y) when y is a maximum, else shifted: relative accuracy
 };
 
 enum class GradForm : std::uint8_t {
+  any,         ///< quotient or shifted: a kernel that loses digits to offsets must say so
   quotient,    ///< e_j / s, or e_j times a rounded 1 / s
   difference,  ///< exp(z_j - lse)
   shifted,     ///< exp((z_j - m) - log s)
 };
 
 enum class TargetForm : std::uint8_t {
+  any,
   naive,     ///< p_y - 1: absolute accuracy
   accurate,  ///< -t / s: relative accuracy
 };
 
 enum class KlForm : std::uint8_t {
+  any,
   difference,  ///< p * (log p - log q)
   quotient,    ///< p * log(p / q)
   accurate,    ///< p * log1p((p - q) / q) where p / q is in [1/2, 2], quotient elsewhere, and
@@ -45,7 +50,7 @@ enum class KlForm : std::uint8_t {
 struct ErrorBudget {
   double exp_rel = 1;  ///< a: |exp^(d) / exp(d) - 1| <= (a + b |d|) u
   double exp_arg = 0;  ///< b
-  double log_rel = 1;  ///< c: |log^(s) - log s| <= (c |log s| + c0) u; log1p likewise
+  double log_rel = 1;  ///< c: |log^(s) - log s| <= (c |log s| + c0) u; of log1p c alone
   double log_abs = 0;  ///< c0
   SumOrder order = SumOrder::any;
   std::int64_t lanes = 1;
@@ -63,8 +68,8 @@ struct ErrorBudget {
   double exp_cutoff = -1e300 * 1e300;
 
   /// What a kernel that declares nothing is held to: f32 accumulation (f64 for f64 inputs) in any
-  /// order, log-sum-exp minus logit, naive target gradient; exp and log as bad as the fast device
-  /// intrinsics.
+  /// order, any of the forms (log-sum-exp minus logit and the naive target gradient are the worst
+  /// of them on confident rows); exp and log as bad as the fast device intrinsics.
   static ErrorBudget standard(const Problem&);
   /// The same arithmetic with the accurate loss and target forms.
   static ErrorBudget relative(const Problem&);

@@ -89,8 +89,8 @@ struct RunRecord {
 /// bind, reset, launch, wait. An exception becomes Faults::raised.
 RunRecord run(const Kernel&, const TestCase&, const BindOptions& = {});
 
-/// `pattern` with * (crosses '/') and ?; `role:mutant` matches by role; a bare `*` means role
-/// product. Keeps the table's order.
+/// A full name matches whatever its role is; a pattern with * (crosses '/') or ? means products
+/// only; `role:mutant`, `role:*` match by role. Keeps the table's order.
 std::vector<Kernel> select(const std::vector<Kernel>& all, std::string_view pattern);
 bool glob_match(std::string_view pattern, std::string_view text);
 

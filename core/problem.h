@@ -73,6 +73,10 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 };
 
+/// Throws UsageError unless the fields agree: n >= 0, v >= 1, N * row stride addressable, t
+/// divides n, options in their ranges, a dialect that exists. The parsers call it.
+void validate(const Problem&);
+
 /// One line, defaults left out but for op, n, v, dtype and dir; parse_problem gives it back.
 std::string to_text(const Problem&);
 
@@ -98,6 +102,7 @@ std::string_view name(Op);
 std::string_view name(Dir);
 std::string_view name(TargetKind);
 std::string_view name(Reduction);
+std::string_view name(Denominator);
 std::string_view name(Upstream);
 std::string_view name(Layout);
 std::string_view name(Unit);

@@ -118,6 +118,9 @@ struct Environment {
 /// The one model of a run. Every report reads only this.
 struct Results {
   int schema = 1;
+  /// True: examples of failure and mutants count as expected to fail (the main job); false: they
+  /// are judged like any other.
+  bool expectations = true;
   Environment environment;
   std::string command;
   std::string seed;  ///< hexadecimal
@@ -132,10 +135,13 @@ struct Results {
   std::vector<std::string> notes;  ///< "64 of 512 rows judged, worst gap first"
 };
 
-/// Exit code of a run: failures, vacuity and examples of failure that passed are 1.
+/// Exit code of a run: failures, vacuity and, with expectations, kernels expected to fail that
+/// were judged and did not are 1; with `strict`, findings too. Precedence 3 > 1 > 4 > 5 > 0.
 Exit exit_code(const Results&, bool strict);
 
-/// Joins shards of one run: same schema, seed and profile. Throws UsageError otherwise.
+/// Joins shards of one run: same schema, seed, profile and expectations. Throws UsageError
+/// otherwise. Rows of the same kernel and property become one; of percentiles the largest is kept,
+/// and the joint power is the mean by cases, which is a lower bound.
 Results merge(std::vector<Results>);
 
 }  // namespace xent

@@ -40,6 +40,10 @@ struct TestCase {
   bool operator==(const TestCase&) const = default;
 };
 
+/// The target tensor is [N, V] of problem.dtype instead of [N] i64: probabilities for ce and nll
+/// with targets=prob, labels for bce-*, p for cross-entropy and kl.
+bool has_vector_targets(const Problem&);
+
 /// Throws UsageError unless every tensor has the shape and type that the problem asks for and
 /// every class index is in [0, V) or equals ignore_index.
 void validate(const TestCase&);

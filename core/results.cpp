@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/results.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#include "core/error.h"
+
+namespace xent {
+namespace {
+
+bool judged(const VerdictRow& row) { return row.verdict != Verdict::skip; }
+
+template <class Range, class Predicate>
+bool any(const Range& range, Predicate holds) {
+  return std::any_of(range.begin(), range.end(), holds);
+}
+
+// Kernels that are expected to fail, were judged, and failed nowhere.
+bool an_expected_failure_passed(const Results& results) {
+  std::map<std::string, bool> failed;
+  for (const VerdictRow& row : results.verdicts) {
+    if (!row.expected_to_fail || !judged(row)) continue;
+    failed[row.kernel] = failed[row.kernel] || row.verdict == Verdict::fail;
+  }
+  return any(failed, [](const auto& kernel) { return !kernel.second; });
+}
+
+double weighted(double a, double weight_a, double b, double weight_b) {
+  const double total = weight_a + weight_b;
+  return total > 0 ? (a * weight_a + b * weight_b) / total : 0;
+}
+
+void merge_profile(ErrorProfile& into, const ErrorProfile& from) {
+  const auto a = static_cast<double>(into.outputs);
+  const auto b = static_cast<double>(from.outputs);
+  into.outputs += from.outputs;
+  into.max_over_bound = std::max(into.max_over_bound, from.max_over_bound);
+  into.p999_over_bound = std::max(into.p999_over_bound, from.p999_over_bound);
+  into.mean_over_bound = weighted(into.mean_over_bound, a, from.mean_over_bound, b);
+  if (std::abs(from.worst_ulp) > std::abs(into.worst_ulp)) into.worst_ulp = from.worst_ulp;
+  into.p999_ulp = std::max(into.p999_ulp, from.p999_ulp);
+  into.mean_ulp = weighted(into.mean_ulp, a, from.mean_ulp, b);
+  into.bias_ulp = weighted(into.bias_ulp, a, from.bias_ulp, b);
+  into.max_abs = std::max(into.max_abs, from.max_abs);
+  into.max_conditioned = std::max(into.max_conditioned, from.max_conditioned);
+}
+
+void merge_power(VerdictRow& into, const VerdictRow& from) {
+  const auto a = static_cast<double>(into.cases);
+  const auto b = static_cast<double>(from.cases);
+  for (const auto& [substitute, share] : from.rejected) {
+    const auto at = into.rejected.find(substitute);
+    into.rejected[substitute] = at == into.rejected.end() ? share
+                                                          : weighted(at->second, a, share, b);
+  }
+  if (into.power && from.power) {
+    into.power = weighted(*into.power, a, *from.power, b);
+  } else if (from.power) {
+    into.power = from.power;
+  }
+  into.floor = std::max(into.floor, from.floor);
+  into.vacuous = into.power ? *into.power < into.floor : into.vacuous || from.vacuous;
+}
+
+void merge_row(VerdictRow& into, const VerdictRow& from) {
+  const Verdict verdict = graver(into.verdict, from.verdict);
+  const bool from_is_worse =
+      verdict != into.verdict || (verdict == from.verdict && verdict != Verdict::fail &&
+                                  from.worst.max_over_bound > into.worst.max_over_bound);
+  if (from_is_worse) {
+    into.problem = from.problem;
+    into.reason = from.reason;
+  }
+  if (!into.counterexample) into.counterexample = from.counterexample;
+  merge_power(into, from);
+  into.verdict = verdict;
+  into.cases += from.cases;
+  into.checks += from.checks;
+  into.skipped += from.skipped;
+  for (const auto& [why, count] : from.skip_reasons) into.skip_reasons[why] += count;
+  for (const auto& [why, count] : from.excluded) into.excluded[why] += count;
+  merge_profile(into.worst, from.worst);
+}
+
+int class_rank(std::string_view best_class) {
+  if (best_class == "relative") return 2;
+  if (best_class == "standard") return 1;
+  return best_class.empty() ? 3 : 0;
+}
+
+void merge_kernel(KernelInfo& into, const KernelInfo& from) {
+  if (class_rank(from.best_class) < class_rank(into.best_class)) into.best_class = from.best_class;
+}
+
+template <class T, class Same, class Join>
+void merge_list(std::vector<T>& into, std::vector<T>& from, Same same, Join join) {
+  for (T& item : from) {
+    const auto at = std::find_if(into.begin(), into.end(),
+                                 [&](const T& present) { return same(present, item); });
+    if (at == into.end()) {
+      into.push_back(std::move(item));
+    } else {
+      join(*at, item);
+    }
+  }
+}
+
+template <class T>
+void append(std::vector<T>& into, std::vector<T>& from) {
+  std::move(from.begin(), from.end(), std::back_inserter(into));
+}
+
+void require_same_run(const Results& a, const Results& b) {
+  const auto differ = [](std::string_view what, const auto& x, const auto& y) {
+    if (x == y) return;
+    throw UsageError(fmt::format("cannot merge results of different runs: {} {} and {}", what, x,
+                                 y));
+  };
+  differ("schema", a.schema, b.schema);
+  differ("seed", a.seed, b.seed);
+  differ("profile", a.profile, b.profile);
+  differ("expectations", a.expectations, b.expectations);
+}
+
+void merge_into(Results& into, Results& from) {
+  const auto keep_first = [](auto&, auto&) {};
+  merge_list(into.kernels, from.kernels,
+             [](const auto& a, const auto& b) { return a.name == b.name; }, merge_kernel);
+  merge_list(into.properties, from.properties,
+             [](const auto& a, const auto& b) { return a.id == b.id; }, keep_first);
+  merge_list(into.verdicts, from.verdicts,
+             [](const auto& a, const auto& b) {
+               return a.kernel == b.kernel && a.property == b.property;
+             },
+             merge_row);
+  merge_list(into.findings, from.findings,
+             [](const auto& a, const auto& b) {
+               return a.kernel == b.kernel && a.id == b.id && a.message == b.message;
+             },
+             keep_first);
+  merge_list(into.notes, from.notes, [](const auto& a, const auto& b) { return a == b; },
+             keep_first);
+  append(into.timings, from.timings);
+  append(into.limits, from.limits);
+  into.seconds += from.seconds;
+}
+
+}  // namespace
+
+Exit exit_code(const Results& results, bool strict) {
+  const std::vector<VerdictRow>& rows = results.verdicts;
+  // The verdict of a kernel that is expected to fail counts only in an_expected_failure_passed.
+  const auto counts = [&](const VerdictRow& row) {
+    return !(results.expectations && row.expected_to_fail);
+  };
+  const auto has = [&](Verdict verdict) {
+    return any(rows, [&](const VerdictRow& r) { return counts(r) && r.verdict == verdict; });
+  };
+  if (any(rows, [](const VerdictRow& r) { return r.verdict == Verdict::error; })) {
+    return Exit::internal;
+  }
+  const bool vacuous = any(rows, [&](const VerdictRow& r) { return counts(r) && r.vacuous; });
+  const bool survivor = results.expectations && an_expected_failure_passed(results);
+  if (has(Verdict::fail) || vacuous || survivor) return Exit::failed;
+  if (strict && !results.findings.empty()) return Exit::failed;
+  if (has(Verdict::inconclusive)) return Exit::inconclusive;
+  return any(rows, judged) ? Exit::ok : Exit::nothing;
+}
+
+Results merge(std::vector<Results> shards) {
+  if (shards.empty()) throw UsageError("no results to merge");
+  Results whole = std::move(shards.front());
+  for (std::size_t i = 1; i < shards.size(); ++i) {
+    require_same_run(whole, shards[i]);
+    merge_into(whole, shards[i]);
+  }
+  return whole;
+}
+
+}  // namespace xent
