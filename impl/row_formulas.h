@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "core/error_budget.h"
+#include "core/promises.h"
+#include "impl/blocked_sum.h"
+#include "impl/row_view.h"
+
+namespace xent {
+
+/// What is left of a row of logits z after the summation, with target y:
+///   m = max z,  e_j = exp(z_j - m),  s = sum e_j,  t = sum of e_j over j != y  (y skipped, not
+/// subtracted).
+template <class T>
+struct RowSums {
+  T m = 0;
+  T s = 0;
+  T t = 0;
+  T z_y = 0;
+  T e_y = 0;
+};
+
+/// The number that is subtracted from every logit: m, or 0 when the row holds nothing but -inf (or
+/// NaN), so that exp(-inf - shift) is 0 and never -inf - -inf.
+template <class T>
+T finite_shift(T m) {
+  return m == -std::numeric_limits<T>::infinity() ? T(0) : m;
+}
+
+/// z_y = m:  -log p_y = log(1 + t / e_y), with full relative accuracy however small.
+/// z_y < m:  -log p_y = (m - z_y) + log s >= log 2, so every rounding is relative to it.
+template <class T>
+T accurate_loss(const RowSums<T>& r) {
+  return r.z_y == r.m ? std::log1p(r.t / r.e_y) : (r.m - r.z_y) + std::log(r.s);
+}
+
+/// p_y - 1 = -t / s.
+template <class T>
+T accurate_target_gradient(const RowSums<T>& r) {
+  return -(r.t / r.s);
+}
+
+/// Takes the rows' losses in order and writes what the reduction asks for; a sum over rows has the
+/// same tree as a sum over classes.
+template <class T>
+class LossOutput {
+ public:
+  explicit LossOutput(const RowView<T>& view) : view_(view) {}
+  void put(std::int64_t row, T loss) {
+    if (view_.loss == nullptr) return;
+    if (view_.reduction == Reduction::none) {
+      view_.loss[row] = loss;
+    } else {
+      sum_.add(row, loss);
+    }
+  }
+  void finish() {
+    if (view_.loss == nullptr || view_.reduction == Reduction::none) return;
+    view_.loss[0] = sum_.value() / view_.divisor();
+  }
+
+ private:
+  const RowView<T>& view_;
+  BlockedSum<T> sum_;
+};
+
+/// The budget of every kernel that sums with BlockedSum and uses the formulas above.
+/// `exp_rel` and `log_rel` in units of u.
+ErrorBudget accurate_budget(const Problem&, double exp_rel, double log_rel);
+
+/// Undertaken by every kernel of this form, and why it holds:
+///   repeatable, batch-, alignment-, thread-invariant: one thread, and a tree that depends on the
+///     class index alone.
+///   shift-exact: logits enter only as differences z_j - m and m - z_y.
+///   sign-exact: e_j >= 0, and rounded addition of non-negative numbers is monotone, so
+///     0 <= e_j <= s and 0 <= t <= s, hence 0 <= e_j / s <= 1 and -1 <= -t / s <= 0.
+///   in-place: z_y and the sums are read before the row's first gradient is written.
+Promises accurate_promises();
+
+}  // namespace xent

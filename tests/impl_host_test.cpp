@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory that kernels run in: guard zones, poison, pristine inputs, reasons of refusal.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "core/error.h"
+#include "impl/host_invocation.h"
+
+namespace xent {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+TestCase small_case(const std::string& text) {
+  TestCase c;
+  c.problem = parse_problem(text);
+  const Problem& p = c.problem;
+  c.input = Tensor(p.dtype, {p.n, p.v});
+  for (std::int64_t i = 0; i < p.n * p.v; ++i) c.input.set(i, static_cast<double>(i % 5) - 2);
+  c.target = Tensor(DType::i64, {p.n});
+  for (std::int64_t r = 0; r < p.n; ++r) c.target.set_integer(r, r % p.v);
+  if (p.upstream != Upstream::one) {
+    c.upstream = Tensor(p.dtype, {p.upstream == Upstream::row ? p.n : 1});
+    for (std::int64_t i = 0; i < c.upstream.size(); ++i) c.upstream.set(i, 1.0);
+  }
+  return c;
+}
+
+/// A kernel whose body writes every output, then does something of its own.
+template <class Deed>
+Kernel kernel_that(Deed deed) {
+  HostKernel k;
+  k.name = "test/kernel";
+  k.promises.in_place = true;
+  k.ops = {Op::ce, Op::lse};
+  k.budget = ErrorBudget::standard;
+  const auto body = [deed](const auto& w) {
+    for (std::int64_t r = 0; r < w.n; ++r) {
+      if (w.loss != nullptr) w.loss[r] = 1;
+      for (std::int64_t j = 0; w.grad != nullptr && j < w.v; ++j) w.grad_row(r)[j] = 1;
+    }
+    deed(w);
+  };
+  k.f32 = body;
+  k.f64 = body;
+  return make_kernel(std::move(k));
+}
+
+const auto nothing = [](const auto&) {};
+
+TEST(HostInvocation, ARightKernelHasNoFaults) {
+  for (const char* text : {"op=ce n=3 v=5 dtype=f32 dir=fwdbwd", "op=ce n=3 v=5 dtype=f64 dir=bwd",
+                           "op=ce n=3 v=5 dtype=f32 dir=fwdbwd stride=9 upstream=row"}) {
+    for (const std::size_t offset : {0u, 1u, 7u, 1023u}) {
+      const RunRecord record = run(kernel_that(nothing), small_case(text), {offset, false, 1});
+      EXPECT_TRUE(record.faults.none()) << text << " offset " << offset;
+      for (std::int64_t i = 0; i < 15; ++i) EXPECT_EQ(record.output.grad.at(i), 1) << text << i;
+    }
+  }
+}
+
+TEST(HostInvocation, BuffersStartWhereTheyWereAskedTo) {
+  for (const std::size_t offset : {0u, 1u, 13u, 1024u}) {
+    const Kernel k = kernel_that([offset](const auto& w) {
+      const auto at = [](const auto* p) { return reinterpret_cast<std::uintptr_t>(p) % 4096; };
+      EXPECT_EQ(at(w.input), offset * sizeof(*w.input) % 4096);
+      EXPECT_EQ(at(w.grad), offset * sizeof(*w.grad) % 4096);
+      EXPECT_EQ(at(w.loss), offset * sizeof(*w.loss) % 4096);
+      EXPECT_EQ(at(w.label), offset * sizeof(*w.label) % 4096);
+    });
+    run(k, small_case("op=ce n=2 v=3 dtype=f32 dir=fwdbwd"), {offset, false, 1});
+    run(k, small_case("op=ce n=2 v=3 dtype=f64 dir=fwdbwd"), {offset, false, 1});
+  }
+}
+
+TEST(HostInvocation, CatchesAnOverrunByOneElement) {
+  const Kernel past_grad = kernel_that([](const auto& w) { w.grad_row(w.n - 1)[w.v] = 7; });
+  const TestCase c = small_case("op=ce n=2 v=3 dtype=f32 dir=fwdbwd");
+  EXPECT_EQ(run(past_grad, c).faults.written_outside, Lines{"4 bytes past the end of grad"});
+  EXPECT_EQ(run(past_grad, small_case("op=ce n=2 v=3 dtype=f64 dir=fwdbwd")).faults.written_outside,
+            Lines{"8 bytes past the end of grad"});
+  EXPECT_EQ(run(past_grad, c, {0, true, 1}).faults.written_outside,
+            Lines{"4 bytes past the end of grad"});
+
+  const Kernel past_loss = kernel_that([](const auto& w) { w.loss[w.n + 1] = 7; });
+  EXPECT_EQ(run(past_loss, c).faults.written_outside, Lines{"8 bytes past the end of loss"});
+  const Kernel before = kernel_that([](const auto& w) { w.grad[-2] = 7; });
+  EXPECT_EQ(run(before, c).faults.written_outside, Lines{"8 bytes before the start of grad"});
+}
+
+TEST(HostInvocation, CatchesAWriteToTheRowPadding) {
+  const Kernel k = kernel_that([](const auto& w) { w.grad_row(2)[w.v] = 7; });
+  const TestCase c = small_case("op=ce n=4 v=3 dtype=f32 dir=bwd stride=5");
+  EXPECT_EQ(run(k, c).faults.written_outside, Lines{"row padding of grad after row 2"});
+  EXPECT_EQ(run(k, c, {3, true, 1}).faults.written_outside,
+            Lines{"row padding of grad after row 2"});
+}
+
+TEST(HostInvocation, NamesAChangedInput) {
+  const Kernel k = kernel_that([](const auto& w) {
+    using T = std::remove_const_t<std::remove_pointer_t<decltype(w.input)>>;
+    const_cast<T*>(w.input_row(3))[1] = -w.input_row(3)[1];
+  });
+  const TestCase c = small_case("op=ce n=4 v=3 dtype=f32 dir=fwdbwd stride=4");
+  EXPECT_EQ(run(k, c).faults.inputs_changed, Lines{"logits[3,1] changed"});
+  EXPECT_TRUE(run(k, c, {0, true, 1}).faults.none()) << "in place, the gradient is the input";
+
+  const Kernel label =
+      kernel_that([](const auto& w) { const_cast<std::int64_t*>(w.label)[2] = 0; });
+  EXPECT_EQ(run(label, c).faults.inputs_changed, Lines{"targets[2] changed"});
+}
+
+TEST(HostInvocation, CountsChangesBeyondTheFourth) {
+  const Kernel k = kernel_that([](const auto& w) {
+    using T = std::remove_const_t<std::remove_pointer_t<decltype(w.input)>>;
+    for (std::int64_t j = 0; j < w.v; ++j) const_cast<T*>(w.input)[j] = 99;
+  });
+  const Lines expected = {"logits[0,0] changed", "logits[0,1] changed", "logits[0,2] changed",
+                          "logits[0,3] changed", "3 more elements of logits changed"};
+  EXPECT_EQ(run(k, small_case("op=ce n=2 v=7 dtype=f32 dir=fwd")).faults.inputs_changed, expected);
+}
+
+TEST(HostInvocation, PoisonRemainsWhereNothingWasWritten) {
+  HostKernel spec;
+  spec.name = "test/lazy";
+  spec.ops = {Op::ce};
+  spec.budget = ErrorBudget::standard;
+  spec.f32 = [](const RowView<float>& w) { w.grad_row(1)[2] = 0; };
+  spec.f64 = [](const RowView<double>&) {};
+  const Kernel lazy = make_kernel(std::move(spec));
+  const RunRecord f32 = run(lazy, small_case("op=ce n=3 v=4 dtype=f32 dir=fwdbwd stride=6"));
+  for (std::int64_t i = 0; i < 12; ++i) EXPECT_EQ(is_poison(f32.output.grad, i), i != 6) << i;
+  for (std::int64_t i = 0; i < 3; ++i) EXPECT_TRUE(is_poison(f32.output.loss, i)) << i;
+  EXPECT_TRUE(f32.faults.none());
+}
+
+TEST(HostInvocation, ReadsOutsideMeetPoison) {
+  const Kernel k = kernel_that([](const auto& w) {
+    w.loss[0] = w.input_row(0)[w.v];
+    w.loss[1] = w.input_row(w.n - 1)[w.stride];
+  });
+  const RunRecord record = run(k, small_case("op=ce n=2 v=3 dtype=f32 dir=fwdbwd stride=4"));
+  EXPECT_TRUE(std::isnan(record.output.loss.at(0)));
+  EXPECT_TRUE(std::isnan(record.output.loss.at(1)));
+}
+
+TEST(HostInvocation, ResetRestoresInputsAndPoison) {
+  const Kernel k = kernel_that([](const auto& w) {
+    using T = std::remove_const_t<std::remove_pointer_t<decltype(w.input)>>;
+    const_cast<T*>(w.input)[0] = 99;
+    w.grad[-1] = 1;
+  });
+  const TestCase c = small_case("op=ce n=2 v=3 dtype=f32 dir=fwdbwd");
+  const std::unique_ptr<Invocation> invocation = k.bind(c, {});
+  invocation->launch();
+  EXPECT_FALSE(invocation->faults().none());
+  invocation->reset();
+  EXPECT_TRUE(invocation->faults().none());
+  EXPECT_TRUE(is_poison(invocation->output().grad, 0));
+}
+
+TEST(HostInvocation, EmptyCases) {
+  const RunRecord record = run(kernel_that(nothing), small_case("op=ce n=0 v=3 dtype=f32 dir=bwd"));
+  EXPECT_TRUE(record.faults.none());
+  EXPECT_EQ(record.output.grad.size(), 0);
+}
+
+TEST(HostSupport, RefusesWithTheOptionsName) {
+  const std::vector<Op> ops = {Op::ce, Op::lse};
+  const auto reason = [&ops](const std::string& text) {
+    return host_support(parse_problem("n=4 v=8 " + text), "scalar/safe", ops).reason;
+  };
+  EXPECT_EQ(reason("op=ce dtype=f32 dir=fwdbwd"), "");
+  EXPECT_EQ(reason("op=ce dtype=f64 dir=bwd upstream=row stride=11"), "");
+  EXPECT_EQ(reason("op=ce dtype=f32 dir=bwd reduction=mean upstream=scalar"), "");
+  EXPECT_EQ(reason("op=ce dtype=f32 dir=bwd reduction=mean denominator=rows"), "");
+  EXPECT_EQ(reason("op=lse dtype=f32 dir=fwd"), "");
+  EXPECT_EQ(reason("op=ce dtype=bf16 dir=fwd"), "dtype=bf16 is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=ce dtype=f32 dir=fwd smoothing=0.1"),
+            "smoothing is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=ce dtype=f32 dir=hvp"), "dir=hvp is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=ce dtype=f32 dir=fwd targets=prob"),
+            "targets=prob is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=ce dtype=f32 dir=fwd out=f64"), "out=f64 is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=kl dtype=f32 dir=fwd"), "op=kl is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=lse dtype=f32 dir=bwd"),
+            "dir=bwd with op=lse is not supported by scalar/safe");
+}
+
+TEST(HostSupport, BindingAnUnsupportedProblemIsAnError) {
+  TestCase c = small_case("op=ce n=2 v=3 dtype=f32 dir=fwd");
+  c.problem.smoothing = 0.1;
+  EXPECT_THROW(kernel_that(nothing).bind(c, {}), UsageError);
+}
+
+}  // namespace
+}  // namespace xent

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// The built-in kernels on cases whose answer is known exactly, and what they promise bit by bit.
+// Accuracy in general is the judge's business.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "impl/registry.h"
+
+namespace xent {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+const std::vector<Kernel>& kernels() {
+  static const std::vector<Kernel> all = builtin_kernels();
+  return all;
+}
+
+std::vector<Kernel> products() { return select(kernels(), "*"); }
+
+const Kernel& kernel(const std::string& name) {
+  for (const Kernel& k : kernels()) {
+    if (k.name == name) return k;
+  }
+  throw std::runtime_error("no kernel " + name);
+}
+
+TestCase make_case(const std::string& text, const std::vector<double>& input,
+                   const std::vector<std::int64_t>& labels) {
+  TestCase c;
+  c.problem = parse_problem(text);
+  const Problem& p = c.problem;
+  c.input = Tensor(p.dtype, {p.n, p.v});
+  for (std::int64_t i = 0; i < std::ssize(input); ++i) {
+    c.input.set(i, input[static_cast<std::size_t>(i)]);
+  }
+  if (!labels.empty()) c.target = Tensor(DType::i64, {p.n});
+  for (std::int64_t r = 0; r < std::ssize(labels); ++r) {
+    c.target.set_integer(r, labels[static_cast<std::size_t>(r)]);
+  }
+  return c;
+}
+
+/// Rows of small multiples of 1/8 around 0, reproducible and irregular.
+TestCase irregular(const std::string& text, std::int64_t n, std::int64_t v) {
+  TestCase c = make_case(text + " n=" + std::to_string(n) + " v=" + std::to_string(v), {}, {});
+  c.target = Tensor(DType::i64, {n});
+  std::uint64_t state = 12345;
+  const auto below = [&state](std::int64_t limit) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<std::int64_t>(state >> 33) % limit;
+  };
+  for (std::int64_t i = 0; i < n * v; ++i) {
+    c.input.set(i, static_cast<double>(below(161) - 80) / 8);
+  }
+  for (std::int64_t r = 0; r < n; ++r) c.target.set_integer(r, below(v));
+  return c;
+}
+
+std::int64_t ulps_apart(float a, float b) {
+  return std::abs(static_cast<std::int64_t>(std::bit_cast<std::int32_t>(a)) -
+                  static_cast<std::int64_t>(std::bit_cast<std::int32_t>(b)));
+}
+
+TEST(Registry, NamesAreUniqueAndProductsComeFirst) {
+  std::set<std::string> names;
+  bool others = false;
+  for (const Kernel& k : kernels()) {
+    EXPECT_TRUE(names.insert(k.name).second) << k.name;
+    if (k.role != Role::product) others = true;
+    EXPECT_FALSE(others && k.role == Role::product) << k.name;
+    EXPECT_EQ(k.role == Role::mutant, !k.killed_by.empty()) << k.name;
+    EXPECT_FALSE(k.summary.empty()) << k.name;
+  }
+  EXPECT_TRUE(names.count("scalar/safe") && names.count("scalar/online"));
+  for (const Unavailable& u : unavailable_kernels()) EXPECT_FALSE(names.count(u.name)) << u.name;
+}
+
+TEST(Kernels, ConfidentRowKeepsItsDigits) {
+  const TestCase c = make_case("op=ce n=1 v=2 dtype=f32 dir=fwdbwd", {20, 0}, {0});
+  const float exact = static_cast<float>(std::log1p(std::exp(-20.0)));
+  ASSERT_EQ(exact, 2.0611536e-09f);
+  for (const Kernel& k : products()) {
+    const RunRecord r = run(k, c);
+    EXPECT_LE(ulps_apart(r.output.loss.as<float>()[0], exact), 2) << k.name;
+    EXPECT_LT(r.output.grad.as<float>()[0], 0) << k.name;
+  }
+  EXPECT_GT(ulps_apart(run(kernel("mutant/lse-minus-logit"), c).output.loss.as<float>()[0], exact),
+            2);
+}
+
+TEST(Kernels, EqualLogitsAndMasks) {
+  for (const Kernel& k : products()) {
+    for (const std::int64_t v : {1, 2, 3, 16, 17, 64, 1000, 1025, 4097}) {
+      std::vector<double> z(static_cast<std::size_t>(v), 3.0);
+      const std::string text = "op=ce dtype=f32 dir=fwdbwd n=1 v=" + std::to_string(v);
+      const RunRecord r = run(k, make_case(text, z, {v - 1}));
+      EXPECT_LE(ulps_apart(r.output.loss.as<float>()[0], std::log(static_cast<float>(v))), 2)
+          << k.name << " " << v;
+      EXPECT_EQ(r.output.grad.as<float>()[0], v == 1 ? 0.0f : 1.0f / static_cast<float>(v))
+          << k.name << " " << v;
+    }
+    const RunRecord masked =
+        run(k, make_case("op=ce n=2 v=3 dtype=f32 dir=fwdbwd", {-kInf, 5, 5, -kInf, 5, 5}, {1, 0}));
+    EXPECT_EQ(masked.output.loss.as<float>()[0], std::log(2.0f)) << k.name;
+    EXPECT_EQ(masked.output.grad.as<float>()[0], 0.0f) << k.name;
+    EXPECT_EQ(masked.output.grad.as<float>()[1], -0.5f) << k.name;
+    EXPECT_EQ(masked.output.loss.as<float>()[1], kInf) << k.name;
+    EXPECT_EQ(masked.output.grad.as<float>()[3], -1.0f) << k.name;
+  }
+}
+
+TEST(Kernels, NonFiniteRowsNeverGiveAPlausibleLoss) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const Kernel& k : products()) {
+    for (const std::vector<double>& z :
+         {std::vector<double>{-kInf, -kInf, -kInf}, std::vector<double>{nan, 1, 2},
+          std::vector<double>{1, nan, -kInf}, std::vector<double>{kInf, kInf, 0}}) {
+      const RunRecord r = run(k, make_case("op=ce n=1 v=3 dtype=f32 dir=fwd", z, {0}));
+      EXPECT_TRUE(std::isnan(r.output.loss.at(0))) << k.name << " " << z[0] << " " << z[1];
+    }
+    const TestCase lse =
+        make_case("op=lse n=2 v=2 dtype=f32 dir=fwd", {-kInf, -kInf, nan, -kInf}, {});
+    EXPECT_EQ(run(k, lse).output.loss.as<float>()[0], -kInf) << k.name;
+    EXPECT_TRUE(std::isnan(run(k, lse).output.loss.at(1))) << k.name;
+  }
+}
+
+TEST(Kernels, ExtremeLogits) {
+  const float big = std::numeric_limits<float>::max();
+  for (const Kernel& k : products()) {
+    const RunRecord r = run(k, make_case("op=ce n=3 v=2 dtype=f32 dir=fwdbwd",
+                                         {big, -big, -big, -big, 1e4, 1e4 - 110}, {1, 0, 1}));
+    EXPECT_EQ(r.output.loss.as<float>()[0], kInf) << k.name;
+    EXPECT_LE(ulps_apart(r.output.loss.as<float>()[1], std::log(2.0f)), 1) << k.name;
+    EXPECT_EQ(r.output.loss.as<float>()[2], 110.0f) << k.name;
+    for (std::int64_t i = 0; i < 6; ++i) EXPECT_LE(std::abs(r.output.grad.at(i)), 1) << k.name;
+  }
+  const RunRecord naive =
+      run(kernel("scalar/naive"), make_case("op=ce n=1 v=2 dtype=f32 dir=fwd", {100, 0}, {0}));
+  EXPECT_FALSE(std::isfinite(naive.output.loss.at(0)));
+}
+
+TEST(Kernels, ReductionsUpstreamAndStrides) {
+  for (const Kernel& k : products()) {
+    const auto outputs = [&k](const std::string& more, double upstream) {
+      TestCase c = irregular("op=ce dtype=f64 dir=fwdbwd " + more, 4, 37);
+      if (c.problem.upstream != Upstream::one) {
+        c.upstream = Tensor(DType::f64, {c.problem.upstream == Upstream::row ? 4 : 1});
+        for (std::int64_t i = 0; i < c.upstream.size(); ++i) {
+          c.upstream.set(i, upstream * static_cast<double>(1 << i));
+        }
+      }
+      const RunRecord r = run(k, c);
+      EXPECT_TRUE(r.faults.none()) << k.name << " " << more;
+      return r.output;
+    };
+    const Output none = outputs("", 1);
+    EXPECT_EQ(outputs("stride=41", 1), none) << k.name;
+    // 4 rows, and factors that are powers of two: every scaling is exact.
+    const Output sum = outputs("reduction=sum", 1);
+    const Output mean = outputs("reduction=mean", 1);
+    EXPECT_EQ(sum.grad, none.grad) << k.name;
+    EXPECT_EQ(mean.loss.at(0), sum.loss.at(0) / 4) << k.name;
+    EXPECT_EQ(outputs("reduction=mean upstream=scalar", -4).loss, mean.loss) << k.name;
+    const Output row = outputs("upstream=row", 0.5);
+    for (std::int64_t i = 0; i < 4 * 37; ++i) {
+      EXPECT_EQ(mean.grad.at(i), none.grad.at(i) / 4) << k.name;
+      EXPECT_EQ(row.grad.at(i), none.grad.at(i) * 0.5 * (1 << (i / 37))) << k.name;
+    }
+  }
+}
+
+TEST(Kernels, PromisesHoldBitByBit) {
+  for (const Kernel& k : products()) {
+    for (const char* dtype : {"f32", "f64"}) {
+      for (const std::int64_t v : {1, 5, 16, 33, 1000, 3001}) {
+        const std::string text = std::string("op=ce dir=fwdbwd dtype=") + dtype;
+        const TestCase c = irregular(text, 3, v);
+        const Output first = run(k, c).output;
+        EXPECT_EQ(run(k, c).output, first) << k.name << " repeated, v=" << v;
+        EXPECT_EQ(run(k, c, {3, false, 1}).output, first) << k.name << " shifted, v=" << v;
+        EXPECT_EQ(run(k, c, {1, true, 1}).output, first) << k.name << " in place, v=" << v;
+        EXPECT_EQ(run(k, keep_rows(c, {1})).output.loss.at(0), first.loss.at(1))
+            << k.name << " alone, v=" << v;
+        TestCase moved = c;
+        for (std::int64_t i = 0; i < 3 * v; ++i) moved.input.set(i, c.input.at(i) + 1024);
+        EXPECT_EQ(run(k, moved).output, first) << k.name << " plus 1024, v=" << v;
+      }
+    }
+  }
+}
+
+TEST(Kernels, EntropiesAtTheEdges) {
+  const auto value = [](const Kernel& k, const std::string& op, const std::vector<double>& q,
+                        const std::vector<double>& p) {
+    TestCase c =
+        make_case("op=" + op + " n=1 v=" + std::to_string(q.size()) + " dtype=f64 dir=fwd", q, {});
+    if (!p.empty()) c.target = Tensor(DType::f64, {1, static_cast<std::int64_t>(q.size())});
+    for (std::size_t i = 0; i < p.size(); ++i) c.target.set(static_cast<std::int64_t>(i), p[i]);
+    return run(k, c).output.loss.at(0);
+  };
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const char* name : {"scalar/safe", "scalar/online"}) {
+    const Kernel& k = kernel(name);
+    EXPECT_EQ(value(k, "entropy", {0, 1, 0}, {}), 0) << name;
+    EXPECT_EQ(value(k, "entropy", {0.5, 0, 0.5}, {}), std::log(2.0)) << name;
+    EXPECT_EQ(value(k, "cross-entropy", {0, 0.5, 0.5}, {0, 0.5, 0.5}), std::log(2.0)) << name;
+    EXPECT_EQ(value(k, "cross-entropy", {0, 1}, {0.5, 0.5}), inf) << name;
+    EXPECT_EQ(value(k, "kl", {0.25, 0.75}, {0.25, 0.75}), 0) << name;
+    EXPECT_EQ(value(k, "kl", {0, 1}, {0, 1}), 0) << name;
+    EXPECT_EQ(value(k, "kl", {0, 1}, {0.5, 0.5}), inf) << name;
+    EXPECT_EQ(value(k, "kl", {0.5, 0.5}, {1, 0}), std::log(2.0)) << name;
+    // p / q overflows: (log p - log q) / 2 = 1073 / 2 log 2. Two logarithms of 4 u each and four
+    // roundings, none of more than 1074 log 2.
+    EXPECT_NEAR(value(k, "kl", {0x1p-1074, 0.5}, {0.5, 0.5}), 536.5 * std::log(2.0),
+                12 * 0x1p-53 * 1074 * std::log(2.0))
+        << name;
+  }
+  EXPECT_TRUE(std::isnan(value(kernel("scalar/naive"), "entropy", {0, 1}, {})));
+}
+
+/// A mutant that runs like scalar/safe on every case shows nothing.
+TEST(Mutants, EachDiffersFromScalarSafeSomewhere) {
+  std::vector<TestCase> cases;
+  for (const char* text : {"op=ce dtype=f32 dir=fwdbwd", "op=ce dtype=f32 dir=fwd reduction=mean",
+                           "op=ce dtype=f32 dir=bwd upstream=row"}) {
+    TestCase c = irregular(text, 5, 19);
+    if (c.problem.upstream == Upstream::row) {
+      c.upstream = Tensor(DType::f32, {5});
+      for (std::int64_t r = 0; r < 5; ++r) c.upstream.set(r, static_cast<double>(r) - 1);
+    }
+    cases.push_back(c);
+  }
+  cases.push_back(make_case("op=ce n=2 v=2 dtype=f32 dir=fwdbwd", {300, 299, -200, -201}, {0, 0}));
+  cases.push_back(make_case("op=ce n=1 v=2 dtype=f32 dir=fwdbwd", {20, 0}, {0}));
+  TestCase kl = make_case("op=kl n=1 v=2 dtype=f32 dir=fwd", {0.5, 0.5}, {});
+  kl.target = Tensor(DType::f32, {1, 2});
+  kl.target.set(0, 0.25);
+  kl.target.set(1, 0.75);
+  cases.push_back(kl);
+  const Kernel& safe = kernel("scalar/safe");
+  for (const Kernel& k : select(kernels(), "role:mutant")) {
+    bool differs = false;
+    for (const TestCase& c : cases) {
+      if (!k.supports(c.problem)) continue;
+      const RunRecord a = run(k, c);
+      const RunRecord b = run(k, c);
+      ASSERT_TRUE(a.faults.raised.empty()) << k.name << ": " << a.faults.raised;
+      EXPECT_TRUE(a.faults.written_outside.empty()) << k.name;
+      differs = differs || !(a.output == run(safe, c).output) || !(a.output == b.output) ||
+                !a.faults.none();
+      if (!k.promises.in_place || !c.problem.wants_grad()) continue;
+      BindOptions over;
+      over.in_place = true;
+      differs = differs || !(run(k, c, over).output == run(safe, c, over).output);
+    }
+    EXPECT_TRUE(differs) << k.name;
+  }
+}
+
+}  // namespace
+}  // namespace xent
