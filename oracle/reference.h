@@ -11,24 +11,30 @@
 
 namespace xent {
 
-/// Upper bounds, in doubles rounded outward, of what the error bounds depend on; of one row.
-/// Notation of oracle/README.md: m = max z, d_j = z_j - m, e_j = exp(d_j), s = sum e_j, t = s - e_y.
+/// Of one row: what the error bounds depend on, in doubles rounded outward (upper bounds of
+/// magnitudes). Notation of oracle/README.md: m = max z, d_j = z_j - m, e_j = exp(d_j),
+/// s = sum e_j, t = s - e_y.
 struct RowFacts {
-  double max = 0;             ///< m, exact
-  double target = 0;          ///< z_y, exact (0 if the op has no index target)
-  std::int64_t live = 0;      ///< logits above -inf
-  std::int64_t ties = 0;      ///< logits equal to m
+  double max = 0;              ///< m, exact
+  double target = 0;           ///< z_y, exact; 0 if the op has no index target
+  std::int64_t live = 0;       ///< logits above -inf
+  std::int64_t ties = 0;       ///< logits equal to m
   bool target_is_max = false;
-  double log_sum = 0;         ///< log s
-  double mean_gap = 0;        ///< sum p_j |d_j|
-  double rest_gap = 0;        ///< sum over j != y of e_j |d_j| / t; 0 when t = 0
-  double rest = 0;            ///< t
-  double greatest_gap = 0;    ///< max |d_j| over live j
-  double lse = 0;             ///< |m + log s|
-  double loss = 0;            ///< |L|
-  double below_max = 0;       ///< sum of e_j over the j with z_j < m
-  double terms = 0;           ///< info ops: sum of |terms|
-  double term_errors = 0;     ///< kl: see bound.cpp
+  double sum = 0;              ///< s
+  double rest = 0;             ///< t
+  double log_sum = 0;          ///< log s
+  double lse = 0;              ///< |m + log s|
+  double mean_gap = 0;         ///< sum p_j |d_j|
+  double rest_gap = 0;         ///< sum over j != y of e_j |d_j| / t; +inf when t may be 0
+  double greatest_gap = 0;     ///< max |d_j| over live j
+  double below_max = 0;        ///< sum of e_j over the j with z_j < m
+  double loss = 0;             ///< |L| of the row, before reduction
+  double condition = 0;        ///< sum |dL/dz_j| |z_j| + |L|
+  // Probability ops. A term is p log p, p log q or p log(p / q).
+  double mass = 0;             ///< sum p
+  double terms = 0;            ///< sum |term|
+  double log_terms = 0;        ///< kl: sum p (|log p| + |log q|)
+  double far_log_terms = 0;    ///< kl: the same where p / q overflows or is subnormal in the format
 };
 
 /// The exact answer to one test case, as enclosures. One law: the exact value is inside.
@@ -45,12 +51,12 @@ class Reference {
 
   const TestCase& test_case() const;
 
-  /// The dialect's question that row poses; none for ordinary rows.
+  /// The question that a row poses to the dialect, the gravest first; none for ordinary rows.
   std::optional<Question> question(std::int64_t row) const;
-  /// The questions that rows of a reduced loss pose, first one found; none if all are ordinary.
+  /// Of rows that have numbers as answers.
   const RowFacts& facts(std::int64_t row);
 
-  /// Loss of one row, before reduction: nats, any magnitude.
+  /// Value of the op on one row, before reduction, in nats.
   Enclosure row_loss(std::int64_t row, int level = 0);
   /// log sum exp of a row of logits.
   Enclosure lse(std::int64_t row, int level = 0);
