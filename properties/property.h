@@ -30,7 +30,8 @@ class Trial {
   virtual RunRecord run(const TestCase&, const BindOptions& = {}) = 0;
   /// Exact answer to a case; kept for all kernels that are judged on it.
   virtual Reference& reference(const TestCase&) = 0;
-  ErrorBudget budget(const TestCase& c) const { return kernel.budget(c.problem); }
+  /// What the kernel is held to.
+  virtual ErrorBudget budget(const TestCase& c) const { return kernel.budget(c.problem); }
 
  protected:
   Trial(const TestCase& c, const Kernel& k) : test_case(c), kernel(k) {}
@@ -44,12 +45,21 @@ struct Property {
   std::vector<std::string> problems;  ///< in the problem grammar, without n and v
   std::vector<std::string> domains;
   std::string kills;      ///< a mutant that it rejects
-  /// Substitutes that must be rejected on at least `floor` of the judged cases.
+  /// Substitutes that must be rejected on at least `floor` of the judged cases; the others are
+  /// reported but say nothing (a kernel that writes zeros is repeatable).
   std::vector<Substitute> rejects;
   double floor = 0.5;
   std::function<Judgement(Trial&)> check;
+  /// Problems that the check derives from the case's and the kernel must support too; empty: none.
+  std::function<std::vector<Problem>(const Problem&)> derives = {};
 };
 
 const std::vector<Property>& all_properties();
+
+// The table's parts, one for each theorems_*.cpp.
+std::vector<Property> loss_properties();
+std::vector<Property> gradient_properties();
+std::vector<Property> information_properties();
+std::vector<Property> behaviour_properties();
 
 }  // namespace xent

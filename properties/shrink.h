@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "core/test_case.h"
 
@@ -21,5 +22,9 @@ struct Shrunk {
 /// fewer bits, smaller magnitude), simpler targets and upstream, until no move keeps the fault or
 /// `max_attempts` cases were tried. The result fails whenever the argument does.
 Shrunk shrink(const TestCase&, const Fails&, std::int64_t max_attempts = 4000);
+
+/// The problem with one option at its default (fwdbwd becomes fwd, and bwd), one entry for each
+/// option that is not; op, shape, dtype and dialect stay.
+std::vector<Problem> simpler_options(const Problem&);
 
 }  // namespace xent

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "properties/checks.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+namespace xent {
+
+bool run_into(Trial& t, const TestCase& c, Judgement& j, RunRecord& out, const BindOptions& o) {
+  out = t.run(c, o);
+  if (out.faults.raised.empty()) return true;
+  j.check(false, "raised: " + out.faults.raised);
+  return false;
+}
+
+TestCase with(const TestCase& c, Dir dir, Reduction reduction) {
+  TestCase d = c;
+  d.problem.dir = dir;
+  d.problem.reduction = reduction;
+  d.problem.upstream = Upstream::one;
+  d.upstream = {};
+  return d;
+}
+
+TestCase with_op(const TestCase& c, Op op) {
+  TestCase d = with(c, Dir::fwd, Reduction::none);
+  d.problem.op = op;
+  if (op == Op::entropy && c.problem.op != Op::entropy) d.input = c.target;
+  if (!d.problem.takes_targets()) {
+    d.problem.targets = TargetKind::index;
+    d.target = {};
+  }
+  return d;
+}
+
+void check_close(Judgement& j, double a, double b, double bound, bool bitwise,
+                 const std::string& what) {
+  const bool same_bits = std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
+  const bool same_infinity = std::isinf(a) && a == b;
+  const bool holds = bitwise ? same_bits : same_infinity || std::fabs(a - b) <= bound;
+  if (holds) {
+    j.check(true, {});
+  } else if (bitwise) {
+    j.check(false, fmt::format("{}: {:a} and {:a} should be the same bits", what, a, b));
+  } else {
+    j.check(false, fmt::format("{}: {:.9g} and {:.9g} differ by {:.3g}, bound {:.3g}", what, a, b,
+                               std::fabs(a - b), bound));
+  }
+}
+
+double accurate_sum(const std::vector<double>& x) {
+  double sum = 0, rest = 0;
+  for (const double v : x) {
+    const double next = sum + v;
+    const double back = next - sum;
+    rest += (sum - (next - back)) + (v - back);  // TwoSum
+    sum = next;
+  }
+  return sum + rest;
+}
+
+void judge_output(Judgement& j, Reference& ref, const ErrorBudget& b, const Output& out) {
+  if (!out.loss.empty()) j.merge(judge_loss(ref, b, out.loss));
+  if (!out.grad.empty()) j.merge(judge_grad(ref, b, out.grad));
+}
+
+std::string at(const char* name, std::int64_t row) { return fmt::format("{}[{}]", name, row); }
+std::string at(const char* name, std::int64_t row, std::int64_t j) {
+  return fmt::format("{}[{},{}]", name, row, j);
+}
+
+}  // namespace xent

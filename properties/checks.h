@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "properties/property.h"
+
+namespace xent {
+
+// What the theorems are written with.
+
+/// Runs the kernel; a raised error is recorded as a failure and false comes back.
+bool run_into(Trial&, const TestCase&, Judgement&, RunRecord& out, const BindOptions& = {});
+
+/// The same data with another direction and reduction (upstream one).
+TestCase with(const TestCase&, Dir, Reduction);
+
+/// The same data with another op and without targets if it takes none; fwd, no reduction.
+TestCase with_op(const TestCase&, Op);
+
+/// |a - b| <= bound, or the same bits where `bitwise`; NaN never holds unless bitwise.
+void check_close(Judgement&, double a, double b, double bound, bool bitwise,
+                 const std::string& what);
+
+/// Sum of values in double-double; the error is below 2^-100 of the sum of magnitudes.
+double accurate_sum(const std::vector<double>&);
+
+/// All outputs of both directions, loss first, as far as present.
+void judge_output(Judgement&, Reference&, const ErrorBudget&, const Output&);
+
+std::string at(const char* name, std::int64_t row);
+std::string at(const char* name, std::int64_t row, std::int64_t j);
+
+}  // namespace xent

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "properties/counterexample.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "core/case_file.h"
+#include "core/text.h"
+#include "properties/domain.h"
+#include "properties/shrink.h"
+#include "properties/trial.h"
+
+namespace xent {
+namespace {
+
+/// Still fails, and is still something the kernel is meant to do.
+bool fails(const Property& p, const Kernel& k, const TestCase& c) {
+  if (!supports_property(p, k, c.problem)) return false;
+  return judge_case(p, k, c).verdict == Verdict::fail;
+}
+
+std::string row_text(const Tensor& t, std::int64_t row, std::int64_t width) {
+  constexpr std::int64_t kMost = 12;
+  std::string text;
+  for (std::int64_t j = 0; j < std::min(width, kMost); ++j) {
+    const std::int64_t i = row * width + j;
+    if (j > 0) text += ", ";
+    text += is_float(t.dtype) ? shortest(t.at(i)) : std::to_string(t.integer(i));
+  }
+  if (width > kMost) text += fmt::format(", ... {} in all", width);
+  return text;
+}
+
+void build(ToShrink& f, const VerifyOptions& o, std::size_t number) {
+  const Property& p = *f.property;
+  const Kernel& k = *f.kernel;
+  if (f.recipe.domain != "file") {
+    f.recipe = shrink_recipe(f.recipe, *f.space, [&](const CaseRecipe& r) {
+      return fails(p, k, make_case(r.problem, r.domain, r.seed));
+    });
+    f.test_case = make_case(f.recipe.problem, f.recipe.domain, f.recipe.seed);
+  }
+  const Shrunk s = shrink(f.test_case, [&](const TestCase& c) { return fails(p, k, c); });
+  Counterexample c;
+  c.problem = to_text(s.test_case.problem);
+  c.data = describe_data(s.test_case);
+  c.message = judge_case(p, k, s.test_case).message;
+  c.shrink_steps = s.steps;
+  if (!o.out.empty()) {
+    const auto path = o.out / "counterexamples" / fmt::format("{}.case", number);
+    std::filesystem::create_directories(path.parent_path());
+    save_case(path, {s.test_case, k.name, p.id});
+    c.file = fmt::format("counterexamples/{}.case", number);
+    c.replay = fmt::format("xentcheck replay {} --kernel {}", path.string(), k.name);
+  }
+  f.row->counterexample = std::move(c);
+}
+
+}  // namespace
+
+std::string describe_data(const TestCase& c) {
+  constexpr std::int64_t kMostRows = 6;
+  const std::int64_t v = c.problem.v;
+  const bool information = c.problem.op == Op::entropy || c.problem.op == Op::cross_entropy ||
+                           c.problem.op == Op::kl;
+  const char* input = !information ? "logits" : c.problem.op == Op::entropy ? "p" : "q";
+  std::vector<std::string> lines;
+  for (std::int64_t r = 0; r < std::min(c.problem.n, kMostRows); ++r) {
+    lines.push_back(fmt::format("{} [{}]", input, row_text(c.input, r, v)));
+    if (c.target.empty()) continue;
+    if (!has_vector_targets(c.problem)) lines.back() += fmt::format(", target {}", c.label(r));
+    else lines.push_back(fmt::format("p [{}]", row_text(c.target, r, v)));
+  }
+  if (c.problem.n > kMostRows) lines.push_back(fmt::format("... {} rows in all", c.problem.n));
+  if (!c.upstream.empty()) {
+    lines.push_back(fmt::format("upstream [{}]", row_text(c.upstream, 0, c.upstream.size())));
+  }
+  return join(lines, "\n");
+}
+
+void shrink_all(std::vector<ToShrink>& failures, const VerifyOptions& o) {
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  std::int64_t done = 0;
+  std::exception_ptr raised;
+  const auto total = static_cast<std::int64_t>(failures.size());
+  const auto work = [&] {
+    for (std::size_t i = next++; i < failures.size(); i = next++) {
+      try {
+        build(failures[i], o, i + 1);
+      } catch (...) {
+        const std::scoped_lock lock(mutex);
+        raised = std::current_exception();
+      }
+      const std::scoped_lock lock(mutex);
+      ++done;
+      if (o.progress) o.progress({done, total, total, "shrinking"});
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 1; i < o.jobs; ++i) threads.emplace_back(work);
+  work();
+  for (std::thread& t : threads) t.join();
+  if (raised) std::rethrow_exception(raised);
+}
+
+}  // namespace xent

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "properties/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "core/text.h"
+#include "properties/counterexample.h"
+#include "properties/domain.h"
+#include "properties/random.h"
+#include "properties/trial.h"
+
+namespace xent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// One case to judge by one property.
+struct Job {
+  std::size_t property;
+  CaseRecipe recipe;
+};
+
+/// What one kernel made of one job.
+struct Entry {
+  Judgement judgement;
+  std::string skip;  ///< why it does not support the problem
+  std::string error;
+  bool rejected[4] = {};
+  bool substituted[4] = {};
+  bool relative = true;  ///< within the bounds of these classes; only of accuracy properties
+  bool standard = true;
+};
+
+struct Plan {
+  std::vector<Property> properties;
+  std::vector<RecipeSpace> spaces;
+  std::vector<Job> jobs;
+};
+
+/// The user's tensors can take the place of data for this problem.
+bool fits_tensors(const Problem& q, const Problem& tensors) {
+  return q.op == tensors.op && q.targets == tensors.targets && q.upstream == Upstream::one &&
+         (q.dtype == tensors.dtype || (q.dtype == DType::f32 && tensors.dtype != DType::f64));
+}
+
+Problem as_tensors(const Problem& q, const VerifyOptions& o) {
+  Problem p = o.tensors->problem;
+  p.dir = q.dir;
+  p.reduction = q.reduction;
+  if (p.reduction != Reduction::none && p.upstream == Upstream::row) p.upstream = Upstream::one;
+  return p;
+}
+
+Plan make_plan(const std::vector<Property>& properties, const VerifyOptions& o) {
+  Plan plan;
+  plan.properties = properties;
+  const Profile& profile = find_profile(o.profile);
+  for (std::size_t i = 0; i < plan.properties.size(); ++i) {
+    const Property& p = plan.properties[i];
+    plan.spaces.push_back(recipe_space(p, profile, o.selection));
+    const std::uint64_t seed = mix(o.seed ^ fnv1a(p.id));
+    std::vector<CaseRecipe> recipes;
+    if (o.tensors) {
+      for (const Problem& q : plan.spaces.back().problems) {
+        if (!fits_tensors(q, o.tensors->problem)) continue;
+        recipes.push_back({as_tensors(q, o), "file", seed});
+      }
+    } else {
+      recipes = sample(plan.spaces.back(), o.cases.value_or(profile.cases), seed);
+    }
+    for (const CaseRecipe& r : recipes) plan.jobs.push_back({i, r});
+  }
+  std::vector<Job> mine;
+  for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
+    if (static_cast<std::int64_t>(i) % o.shards == o.shard) mine.push_back(plan.jobs[i]);
+  }
+  plan.jobs = std::move(mine);
+  return plan;
+}
+
+/// The case of a job: generated, or the user's tensors under the job's direction and reduction.
+TestCase case_of(const Job& job, const VerifyOptions& o) {
+  if (!o.tensors) return make_case(job.recipe.problem, job.recipe.domain, job.recipe.seed);
+  TestCase c = *o.tensors;
+  c.problem = job.recipe.problem;
+  if (c.problem.upstream == Upstream::one) c.upstream = {};
+  c.recipe.seed = job.recipe.seed;
+  return c;
+}
+
+/// Stale answers: what the kernel says of another case of the same shape.
+Output previous_output(const Kernel& k, const TestCase& c) {
+  TestCase other = c;
+  const std::int64_t v = c.problem.v;
+  for (std::int64_t i = 0; i < other.input.size(); ++i) {
+    const std::int64_t j = (i % v + 1 + v / 3) % v;
+    other.input.set(i, c.input.at((c.input.size() / v - 1 - i / v) * v + j) * 0.75);
+  }
+  return run(k, other).output;
+}
+
+void substitute(const Property& p, const Kernel& k, const TestCase& c, References& refs, Entry& e) {
+  const Output previous = previous_output(k, c);
+  for (const Substitute s : kSubstitutes) {
+    SubstituteTrial trial(c, k, refs, s, previous);
+    const Judgement j = p.check(trial);
+    const auto i = static_cast<std::size_t>(s);
+    e.substituted[i] = j.verdict != Verdict::skip;
+    e.rejected[i] = j.verdict == Verdict::fail;
+  }
+}
+
+bool is_accuracy(std::string_view id) { return id == "loss.accurate" || id == "grad.accurate"; }
+
+bool within(const Property& p, const Kernel& k, const TestCase& c, References& refs,
+            const BudgetOf& budget) {
+  KernelTrial trial(c, k, refs, budget);
+  const Verdict v = p.check(trial).verdict;
+  return v == Verdict::pass || v == Verdict::skip;
+}
+
+Entry judge(const Property& p, const Kernel& k, const TestCase& c, References& refs) {
+  Entry e;
+  if (const Support s = supports_property(p, k, c.problem); !s) {
+    e.skip = s.reason;
+    return e;
+  }
+  try {
+    KernelTrial trial(c, k, refs);
+    e.judgement = p.check(trial);
+    if (e.judgement.verdict == Verdict::skip) return e;
+    if (e.judgement.verdict == Verdict::pass) substitute(p, k, c, refs, e);
+    if (is_accuracy(p.id)) {
+      e.relative = within(p, k, c, refs, ErrorBudget::relative);
+      e.standard = within(p, k, c, refs, ErrorBudget::standard);
+    }
+  } catch (const std::exception& x) {
+    e.error = x.what();
+  }
+  return e;
+}
+
+/// All kernels of all jobs, in any order on `jobs` threads; entries[job][kernel].
+class Runner {
+ public:
+  Runner(const std::vector<Kernel>& kernels, const Plan& plan, const VerifyOptions& o)
+      : kernels_(kernels), plan_(plan), options_(o), entries(plan.jobs.size()) {}
+
+  void run() {
+    started_ = Clock::now();
+    std::vector<std::thread> threads;
+    for (int i = 1; i < options_.jobs; ++i) threads.emplace_back([this] { work(); });
+    work();
+    for (std::thread& t : threads) t.join();
+  }
+
+ private:
+  const std::vector<Kernel>& kernels_;
+  const Plan& plan_;
+  const VerifyOptions& options_;
+
+ public:
+  std::vector<std::vector<Entry>> entries;  ///< empty for jobs that the budget cut off
+  std::atomic<std::int64_t> cut{0};
+
+ private:
+  bool out_of_time() const {
+    const std::chrono::duration<double> spent = Clock::now() - started_;
+    return options_.budget_seconds > 0 && spent.count() > options_.budget_seconds;
+  }
+
+  void work() {
+    for (std::size_t i = next_++; i < plan_.jobs.size(); i = next_++) {
+      if (out_of_time()) {
+        ++cut;
+        continue;
+      }
+      one(i);
+    }
+  }
+
+  void one(std::size_t i) {
+    const Job& job = plan_.jobs[i];
+    const TestCase c = case_of(job, options_);
+    References refs;
+    std::int64_t failed = 0;
+    for (const Kernel& k : kernels_) {
+      entries[i].push_back(judge(plan_.properties[job.property], k, c, refs));
+      failed += entries[i].back().judgement.verdict == Verdict::fail;
+    }
+    const std::scoped_lock lock(mutex_);
+    ++done_;
+    failures_ += failed;
+    if (options_.progress) {
+      const auto total = static_cast<std::int64_t>(plan_.jobs.size());
+      options_.progress({done_, total, failures_, "judging"});
+    }
+  }
+
+  Clock::time_point started_;
+  std::atomic<std::size_t> next_{0};
+  std::mutex mutex_;
+  std::int64_t done_ = 0, failures_ = 0;
+};
+
+/// Collects one kernel's entries on one property.
+class RowBuilder {
+ public:
+  RowBuilder(const Kernel& k, const Property& p) : property_(p) {
+    row.kernel = k.name;
+    row.property = p.id;
+    row.floor = p.floor;
+    row.expected_to_fail = k.role == Role::example_of_failure || k.role == Role::mutant;
+  }
+
+  void add(const Job& job, const Entry& e, std::int64_t n, std::int64_t v) {
+    if (!e.error.empty()) {
+      row.verdict = graver(row.verdict, Verdict::error);
+      if (row.reason.empty()) row.reason = e.error + " on " + to_text(job.recipe.problem);
+      return;
+    }
+    if (!e.skip.empty()) {
+      ++row.skipped;
+      ++row.skip_reasons[e.skip];
+      return;
+    }
+    const Judgement& j = e.judgement;
+    for (const auto& [name, count] : j.excluded) row.excluded[name] += count;
+    if (j.verdict == Verdict::skip) return;
+    ++row.cases;
+    row.checks += j.checks;
+    row.verdict = graver(row.verdict, j.verdict);
+    errors_.append(j.errors);
+    note_worst(job, e, n * v);
+    for (std::size_t s = 0; s < 4; ++s) {
+      rejected_[s] += e.rejected[s];
+      substituted_[s] += e.substituted[s];
+    }
+  }
+
+  /// The failing job with the smallest tensors; none if nothing failed.
+  const Job* failing = nullptr;
+  VerdictRow row;
+
+  void finish() {
+    row.worst = errors_.profile();
+    for (const Substitute s : kSubstitutes) {
+      const auto i = static_cast<std::size_t>(s);
+      if (substituted_[i] == 0) continue;
+      const double share =
+          static_cast<double>(rejected_[i]) / static_cast<double>(substituted_[i]);
+      row.rejected[std::string(name(s))] = share;
+      const auto& must = property_.rejects;
+      if (std::find(must.begin(), must.end(), s) == must.end()) continue;
+      row.power = std::min(row.power.value_or(1.0), share);
+    }
+    row.vacuous = row.verdict == Verdict::pass && row.power && *row.power < row.floor;
+    if (row.vacuous) row.reason = "vacuous: a trivial answer would pass";
+    if (row.cases > 0 || row.verdict != Verdict::skip) return;
+    if (!row.skip_reasons.empty()) row.reason = row.skip_reasons.begin()->first;
+    else if (!row.excluded.empty()) row.reason = "excluded: " + row.excluded.begin()->first;
+    else row.reason = "no case of the selection fits";
+  }
+
+ private:
+  void note_worst(const Job& job, const Entry& e, std::int64_t size) {
+    const bool failed = e.judgement.verdict == Verdict::fail;
+    if (failed && (!failing || size < failing_size_)) {
+      failing = &job;
+      failing_size_ = size;
+      row.problem = to_text(job.recipe.problem);
+    }
+    const double worst = e.judgement.errors.max_over_bound();
+    if (!failing && (row.problem.empty() || worst > worst_)) {
+      worst_ = worst;
+      row.problem = to_text(job.recipe.problem);
+    }
+  }
+
+  const Property& property_;
+  ErrorSamples errors_;
+  std::int64_t rejected_[4] = {}, substituted_[4] = {};
+  std::int64_t failing_size_ = 0;
+  double worst_ = -1;
+};
+
+struct Collected {
+  std::vector<RowBuilder> rows;           ///< property-major
+  std::vector<bool> relative, standard;   ///< by kernel
+};
+
+Collected collect(const std::vector<Kernel>& kernels, const Plan& plan, const Runner& runner) {
+  Collected all;
+  all.relative.assign(kernels.size(), true);
+  all.standard.assign(kernels.size(), true);
+  for (const Property& p : plan.properties) {
+    for (const Kernel& k : kernels) all.rows.emplace_back(k, p);
+  }
+  for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
+    const Job& job = plan.jobs[i];
+    for (std::size_t k = 0; k < runner.entries[i].size(); ++k) {
+      const Entry& e = runner.entries[i][k];
+      const Problem& p = job.recipe.problem;
+      all.rows[job.property * kernels.size() + k].add(job, e, p.n, p.v);
+      if (!e.relative) all.relative[k] = false;
+      if (!e.standard) all.standard[k] = false;
+    }
+  }
+  for (RowBuilder& b : all.rows) b.finish();
+  return all;
+}
+
+void add_classes(const std::vector<Kernel>& kernels, const Collected& all, Results& results) {
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    bool judged = false;
+    for (std::size_t i = k; i < all.rows.size(); i += kernels.size()) {
+      const VerdictRow& row = all.rows[i].row;
+      judged |= row.cases > 0 && is_accuracy(row.property);
+    }
+    KernelInfo info = describe(kernels[k]);
+    if (judged) {
+      info.best_class = all.relative[k] ? "relative" : all.standard[k] ? "standard" : "none";
+    }
+    if (judged && info.best_class == "standard" && kernels[k].role == Role::product) {
+      results.findings.push_back({info.name, "accuracy.absolute-only",
+                                  "digits of small losses and gradients are lost on confident rows",
+                                  ""});
+    }
+    results.kernels.push_back(std::move(info));
+  }
+}
+
+}  // namespace
+
+KernelInfo describe(const Kernel& k) {
+  KernelInfo info;
+  info.name = k.name;
+  info.role = name(k.role);
+  info.summary = k.summary;
+  info.budget = to_text(k.budget(Problem{}));
+  info.accuracy_class = name(k.promises.accuracy);
+  info.promises = promise_names(k.promises);
+  return info;
+}
+
+void verify(const std::vector<Kernel>& kernels, const VerifyOptions& o, Results& results) {
+  verify(kernels, selected_properties(o.selection), o, results);
+}
+
+void verify(const std::vector<Kernel>& kernels, const std::vector<Property>& properties,
+            const VerifyOptions& o, Results& results) {
+  const Plan plan = make_plan(properties, o);
+  Runner runner(kernels, plan, o);
+  runner.run();
+  if (runner.cut > 0) {
+    results.notes.push_back(fmt::format("stopped at the budget of {} s: {} of {} cases not judged",
+                                        o.budget_seconds, runner.cut.load(), plan.jobs.size()));
+  }
+  Collected all = collect(kernels, plan, runner);
+  std::vector<ToShrink> failures;
+  for (std::size_t i = 0; i < all.rows.size(); ++i) {
+    if (!all.rows[i].failing || !o.shrink) continue;
+    const Job& job = *all.rows[i].failing;
+    const std::size_t property = i / kernels.size();
+    failures.push_back({&plan.properties[property], &kernels[i % kernels.size()],
+                        &plan.spaces[property], job.recipe, case_of(job, o), &all.rows[i].row});
+  }
+  shrink_all(failures, o);
+  for (const Property& p : plan.properties) {
+    results.properties.push_back({p.id, p.title, p.statement});
+  }
+  add_classes(kernels, all, results);
+  for (RowBuilder& b : all.rows) results.verdicts.push_back(std::move(b.row));
+}
+
+}  // namespace xent

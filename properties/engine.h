@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/kernel.h"
+#include "core/results.h"
+#include "properties/plan.h"
+
+namespace xent {
+
+struct Progress {
+  std::int64_t done = 0;
+  std::int64_t total = 0;
+  std::int64_t failures = 0;
+  std::string_view stage;  ///< "judging", "shrinking"
+};
+
+struct VerifyOptions {
+  std::string profile = "smoke";
+  Selection selection;
+  std::optional<std::int64_t> cases;  ///< for each property, instead of the profile's
+  std::uint64_t seed = 0;
+  double budget_seconds = 0;  ///< wall clock; recipes not begun by then are left out and noted
+  int jobs = 1;               ///< threads of the judge; results do not depend on it
+  std::int64_t shard = 0;     ///< of `shards`
+  std::int64_t shards = 1;
+  bool shrink = true;               ///< look for the smallest failing cases
+  std::optional<TestCase> tensors;  ///< judge this case instead of generated ones
+  std::filesystem::path out;        ///< counterexamples are saved under it; empty: not saved
+  std::function<void(const Progress&)> progress;  ///< called from one thread at a time
+};
+
+/// Judges every kernel by every property. Fills kernels (with the class attained), properties,
+/// verdicts, findings and notes of a Results.
+void verify(const std::vector<Kernel>&, const std::vector<Property>&, const VerifyOptions&,
+            Results&);
+/// By the properties of the table that options.selection names.
+void verify(const std::vector<Kernel>&, const VerifyOptions&, Results&);
+
+/// The kernels as the report names them, without verdicts.
+KernelInfo describe(const Kernel&);
+
+}  // namespace xent

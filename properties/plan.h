@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "properties/property.h"
+#include "properties/recipe.h"
+
+namespace xent {
+
+/// How much is judged: sizes to draw from and recipes for each property.
+struct Profile {
+  std::string_view name;
+  std::vector<std::int64_t> rows;
+  std::vector<std::int64_t> classes;
+  std::int64_t cases;  ///< for each property, at least one for each fitting problem and domain
+};
+const std::vector<Profile>& profiles();
+/// Throws UsageError with the known names.
+const Profile& find_profile(std::string_view name);
+
+/// What narrows a plan; empty vectors and texts narrow nothing.
+struct Selection {
+  std::vector<std::string> properties;  ///< globs over ids
+  std::vector<std::string> domains;     ///< globs over names
+  std::string problem;                  ///< in the problem grammar, lists and ranges allowed
+  std::string dialect;
+};
+
+/// Properties whose id matches. A full id that matches nothing is a UsageError with the nearest.
+std::vector<Property> selected_properties(const Selection&);
+
+/// What recipes of a property are made of, narrowed. `op dir dtype reduction targets upstream` of
+/// the selection's problem choose among the property's own problems; n and v replace the
+/// profile's sizes; every other key is set in all of them.
+RecipeSpace recipe_space(const Property&, const Profile&, const Selection&);
+
+}  // namespace xent

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "oracle/bound.h"
+#include "properties/checks.h"
+
+namespace xent {
+namespace {
+
+/// Row `row` of `alone`, where it is row `as`, against the same row of the batch.
+void compare_row(Judgement& j, Trial& t, const Output& batch, std::int64_t row,
+                 const Output& other, std::int64_t as) {
+  const TestCase& c = t.test_case;
+  Reference& exact = t.reference(c);
+  const ErrorBudget budget = t.budget(c);
+  const bool bitwise = t.kernel.promises.batch_invariant;
+  if (!exact.loss(row).is_number()) return;
+  const double bound = loss_bound(exact, budget, row);
+  const double loss = other.loss.at(as);
+  check_close(j, batch.loss.at(row), loss, 2 * bound, bitwise,
+              at("loss alone and in a batch", row));
+  j.merge(judge_value(loss, budget.output, bound, at("loss alone", row),
+                      [&](int level) { return exact.loss(row, level); }));
+  for (std::int64_t k = 0; k < c.problem.v; ++k) {
+    check_close(j, batch.grad.at(row * c.problem.v + k), other.grad.at(as * c.problem.v + k),
+                2 * grad_bound(exact, budget, row, k), bitwise,
+                at("grad alone and in a batch", row, k));
+  }
+}
+
+/// The batch in reverse order, and with the row's neighbours full of NaN, and the row alone.
+Judgement row_independence(Trial& t) {
+  Judgement j;
+  const TestCase& c = t.test_case;
+  const std::int64_t n = c.problem.n;
+  RunRecord batch, reversed;
+  std::vector<std::int64_t> order;
+  for (std::int64_t r = n; r-- > 0;) order.push_back(r);
+  if (!run_into(t, c, j, batch) || !run_into(t, keep_rows(c, order), j, reversed)) return j;
+  const auto seed = static_cast<std::int64_t>(c.recipe.seed % 1000003);
+  for (const std::int64_t row : std::set<std::int64_t>{0, n - 1, seed % n}) {
+    RunRecord alone, poisoned;
+    if (!run_into(t, keep_rows(c, {row}), j, alone)) continue;
+    TestCase spoilt = c;
+    for (std::int64_t i = 0; i < spoilt.input.size(); ++i) {
+      if (i / c.problem.v != row) spoilt.input.set(i, std::numeric_limits<double>::quiet_NaN());
+    }
+    if (!run_into(t, spoilt, j, poisoned)) continue;
+    compare_row(j, t, batch.output, row, alone.output, 0);
+    compare_row(j, t, batch.output, row, reversed.output, n - 1 - row);
+    compare_row(j, t, batch.output, row, poisoned.output, row);
+  }
+  return j;
+}
+
+Judgement inputs_untouched(Trial& t) {
+  Judgement j;
+  RunRecord r;
+  if (!run_into(t, t.test_case, j, r)) return j;
+  const auto& changed = r.faults.inputs_changed;
+  j.check(changed.empty(), changed.empty() ? "" : changed.front());
+  return j;
+}
+
+void check_written(Judgement& j, const char* name, const Tensor& x) {
+  for (std::int64_t i = 0; i < x.size(); ++i) {
+    if (is_poison(x, i)) {
+      j.check(false, at(name, i) + " was not written");
+      return;
+    }
+  }
+  if (!x.empty()) j.check(true, {});
+}
+
+Judgement every_output_written(Trial& t) {
+  Judgement j;
+  RunRecord r;
+  if (!run_into(t, t.test_case, j, r)) return j;
+  check_written(j, "loss", r.output.loss);
+  check_written(j, "grad", r.output.grad);
+  const auto& outside = r.faults.written_outside;
+  j.check(outside.empty(), outside.empty() ? "" : "written " + outside.front());
+  return j;
+}
+
+/// The same bits twice, with a call on another shape between.
+Judgement repeatable(Trial& t) {
+  Judgement j;
+  RunRecord first, between, second;
+  const TestCase& c = t.test_case;
+  if (!run_into(t, c, j, first)) return j;
+  if (c.problem.n > 1 && !run_into(t, keep_rows(c, {0}), j, between)) return j;
+  if (!run_into(t, c, j, second)) return j;
+  j.check(first.output == second.output, "two runs on the same bytes differ");
+  return j;
+}
+
+/// Buffers that start elsewhere modulo 4096 bytes.
+Judgement alignment(Trial& t) {
+  Judgement j;
+  const TestCase& c = t.test_case;
+  RunRecord base;
+  if (!run_into(t, c, j, base)) return j;
+  Reference& exact = t.reference(c);
+  const ErrorBudget budget = t.budget(c);
+  for (const std::size_t offset : {1, 3, 8}) {
+    RunRecord moved;
+    BindOptions options;
+    options.offset_elements = offset;
+    if (!run_into(t, c, j, moved, options)) continue;
+    if (t.kernel.promises.alignment_invariant) {
+      j.check(base.output == moved.output,
+              "results depend on the address, " + std::to_string(offset) + " elements further");
+    }
+    judge_output(j, exact, budget, moved.output);
+  }
+  return j;
+}
+
+/// The gradient over the logits' own memory: the same bits as elsewhere.
+Judgement in_place(Trial& t) {
+  Judgement j;
+  if (!t.kernel.promises.in_place) {
+    ++j.excluded["not-promised"];
+    return j;
+  }
+  RunRecord apart, over;
+  BindOptions options;
+  options.in_place = true;
+  const TestCase& c = t.test_case;
+  if (!run_into(t, c, j, apart) || !run_into(t, c, j, over, options)) return j;
+  j.check(apart.output == over.output, "the gradient differs when it overwrites the logits");
+  judge_output(j, t.reference(c), t.budget(c), over.output);
+  return j;
+}
+
+const std::vector<Substitute> kAll(std::begin(kSubstitutes), std::end(kSubstitutes));
+const std::vector<std::string> kOrdinary = {"gaussian", "confident", "masked", "ties", "iris"};
+
+}  // namespace
+
+std::vector<Property> behaviour_properties() {
+  const std::string both = "op=ce dir=fwdbwd dtype=f32,f64";
+  return {
+      {"row.independence", "A row's result depends on no other row.",
+       "Alone, in the batch, in the reversed batch and between rows of NaN: the same bits if the "
+       "kernel promises batch-invariant, else within the bounds.",
+       {both}, kOrdinary, "mutant/row-leak", kAll, 0.5, row_independence},
+      {"io.inputs-untouched", "Inputs are bit-identical after the call.",
+       "Unless the gradient is asked for in place. Says nothing of values: its teeth are a mutant.",
+       {both, "op=ce dir=fwd dtype=f32,f64 reduction=mean"}, kOrdinary, "mutant/input-scribbler",
+       {}, 0, inputs_untouched},
+      {"io.every-output-written", "Every output is written, and nothing else.",
+       "No element still holds the signalling NaN it was filled with; guard zones and row padding "
+       "are untouched.",
+       {"op=ce dir=bwd,fwdbwd dtype=f32,f64", "op=ce dir=fwd dtype=f32,f64 reduction=none,mean"},
+       kOrdinary, "mutant/last-element-unwritten", {Substitute::untouched}, 1,
+       every_output_written},
+      {"io.in-place", "The gradient may overwrite the logits.",
+       "Where promised: the same bits as out of place, within the bounds.",
+       {"op=ce dir=bwd,fwdbwd dtype=f32,f64"}, kOrdinary, "mutant/in-place-rereads", kAll, 0.5,
+       in_place},
+      {"run.repeatable", "The same bytes at the same address give the same bits.",
+       "Twice, with another shape between. Says nothing of values: its teeth are a mutant.",
+       {both}, kOrdinary, "mutant/unrepeatable", {}, 0, repeatable},
+      {"run.alignment", "Results do not depend on the address.",
+       "Buffers 1, 3 and 8 elements further: the same bits if the kernel promises "
+       "alignment-invariant, else within the bounds.",
+       {both}, kOrdinary, "mutant/aligned-head-skipped", kAll, 0.5, alignment},
+  };
+}
+
+}  // namespace xent

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "properties/property.h"
+
+namespace xent {
+
+/// Exact answers to the cases that one recipe leads to, shared by all kernels judged on it.
+class References {
+ public:
+  Reference& of(const TestCase&);
+
+ private:
+  std::multimap<std::uint64_t, std::unique_ptr<Reference>> kept_;
+};
+
+using BudgetOf = std::function<ErrorBudget(const Problem&)>;
+
+/// The kernel itself, held to its own budget or to another.
+class KernelTrial : public Trial {
+ public:
+  KernelTrial(const TestCase&, const Kernel&, References&, BudgetOf instead = {});
+  RunRecord run(const TestCase&, const BindOptions&) override;
+  Reference& reference(const TestCase& c) override { return references_.of(c); }
+  ErrorBudget budget(const TestCase&) const override;
+
+ private:
+  References& references_;
+  BudgetOf budget_;
+};
+
+/// A trivial answer in the kernel's place. `previous` repeats, cyclically, what the kernel
+/// answered to another case.
+class SubstituteTrial : public Trial {
+ public:
+  SubstituteTrial(const TestCase&, const Kernel&, References&, Substitute, Output previous);
+  RunRecord run(const TestCase&, const BindOptions&) override;
+  Reference& reference(const TestCase& c) override { return references_.of(c); }
+
+ private:
+  References& references_;
+  Substitute substitute_;
+  Output previous_;
+};
+
+/// One property of one kernel on one case.
+Judgement judge_case(const Property&, const Kernel&, const TestCase&);
+
+/// The problem, or one that the property derives from it, is something the kernel supports.
+Support supports_property(const Property&, const Kernel&, const Problem&);
+
+}  // namespace xent
