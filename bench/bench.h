@@ -31,7 +31,9 @@ using VerdictOf = std::function<Verdict(const Kernel&, const Problem&)>;
 
 /// Times what passed (with include_failing: what failed too, marked), beside the machine's read
 /// bandwidth (forward) or in-place read-write bandwidth (gradients) on buffers of the same
-/// footprint, all registered with Google Benchmark in one interleaved run.
+/// footprint: for each problem one interleaved run of Google Benchmark, after which its memory is
+/// given back. Every kernel gets the same case, domain gaussian (simplex where the operation takes
+/// probabilities), and is bound once.
 BenchResult bench(const std::vector<Kernel>&, const VerdictOf&, const BenchOptions&);
 
 /// Least bytes that a correct kernel must move: each input read once, each output written once.

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/runner.h"
+
+#include <benchmark/benchmark.h>
+#include <fmt/core.h>
+
+#include <exception>
+#include <unordered_map>
+
+namespace xent {
+namespace {
+
+/// Text of a failed run, empty for a good one. Google Benchmark 1.8 renamed the fields.
+const auto error_of = [](const auto& run) -> std::string {
+  if constexpr (requires { run.error_occurred; }) {
+    return run.error_occurred ? run.error_message : std::string();
+  } else {
+    return static_cast<int>(run.skipped) != 0 ? run.skip_message : std::string();
+  }
+};
+
+/// Collects the time of each repetition and prints nothing.
+class Collector : public benchmark::BenchmarkReporter {
+ public:
+  explicit Collector(const std::vector<Job>& jobs) : times_(jobs.size()) {
+    for (std::size_t i = 0; i < jobs.size(); ++i) index_[jobs[i].name] = i;
+  }
+
+  bool ReportContext(const Context&) override { return true; }
+
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.run_type != Run::RT_Iteration) continue;
+      JobTimes& job = times_[index_.at(run.run_name.function_name)];
+      const std::string error = error_of(run);
+      if (!error.empty()) job.error = error;
+      else job.seconds.push_back(run.real_accumulated_time / static_cast<double>(run.iterations));
+    }
+  }
+
+  std::vector<JobTimes> take() {
+    for (JobTimes& job : times_) {
+      if (!job.error.empty()) job.seconds.clear();
+    }
+    return std::move(times_);
+  }
+
+ private:
+  std::unordered_map<std::string, std::size_t> index_;
+  std::vector<JobTimes> times_;
+};
+
+void initialize(const RunnerOptions& options) {
+  std::vector<std::string> words = {"xentcheck",
+                                    "--benchmark_filter=all",
+                                    "--benchmark_out=",
+                                    "--benchmark_list_tests=false",
+                                    "--benchmark_report_aggregates_only=false",
+                                    "--benchmark_display_aggregates_only=false",
+                                    "--benchmark_perf_counters=",
+                                    "--benchmark_enable_random_interleaving=true",
+                                    fmt::format("--benchmark_repetitions={}", options.repetitions),
+                                    fmt::format("--benchmark_min_time={}", options.min_seconds)};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  auto argc = static_cast<int>(argv.size());
+  argv.push_back(nullptr);
+  benchmark::Initialize(&argc, argv.data());
+}
+
+void time_job(benchmark::State& state, const Job& job, const RunnerOptions& options) {
+  try {
+    if (options.progress) options.progress(job.name);
+    job.prepare();
+    job.run();
+    for (auto iteration : state) {
+      static_cast<void>(iteration);
+      job.run();
+    }
+  } catch (const std::exception& e) {
+    state.SkipWithError(*e.what() == '\0' ? "an exception without text" : e.what());
+  }
+}
+
+}  // namespace
+
+std::vector<JobTimes> time_jobs(const std::vector<Job>& jobs, const RunnerOptions& options) {
+  Collector collector(jobs);
+  if (jobs.empty()) return collector.take();
+  initialize(options);
+  benchmark::ClearRegisteredBenchmarks();
+  for (const Job& job : jobs) {
+    benchmark::RegisterBenchmark(job.name.c_str(), [&job, &options](benchmark::State& state) {
+      time_job(state, job, options);
+    })->UseRealTime();
+  }
+  benchmark::RunSpecifiedBenchmarks(&collector);
+  benchmark::ClearRegisteredBenchmarks();
+  return collector.take();
+}
+
+}  // namespace xent

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace xent {
+
+/// Something to be timed: `prepare` before each repetition, then `run` many times.
+struct Job {
+  std::string name;  ///< unique within a run
+  std::function<void()> prepare;
+  std::function<void()> run;
+};
+
+struct JobTimes {
+  std::vector<double> seconds;  ///< of one call of `run`: the mean of each repetition
+  std::string error;            ///< text of an exception; then there are no times
+};
+
+struct RunnerOptions {
+  double min_seconds = 0.05;  ///< of one repetition
+  int repetitions = 7;
+  std::function<void(const std::string&)> progress;  ///< gets a job's name; may be empty
+};
+
+/// Times the jobs with Google Benchmark, repetitions interleaved at random, wall clock, one warm
+/// call before each repetition. The caller's environment (BENCHMARK_*) is overruled. Google
+/// Benchmark is one global: not thread-safe.
+std::vector<JobTimes> time_jobs(const std::vector<Job>&, const RunnerOptions&);
+
+}  // namespace xent
