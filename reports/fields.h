@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include "core/results.h"
+
+namespace xent::report {
+
+template <class T, class U>
+concept Is = std::same_as<std::remove_const_t<T>, U>;
+
+/// The fields of Results v1, once for writing and reading: `visit(name, field)` for each.
+void describe(auto& visit, Is<ErrorProfile> auto& x) {
+  visit("outputs", x.outputs);
+  visit("max_over_bound", x.max_over_bound);
+  visit("p999_over_bound", x.p999_over_bound);
+  visit("mean_over_bound", x.mean_over_bound);
+  visit("worst_ulp", x.worst_ulp);
+  visit("p999_ulp", x.p999_ulp);
+  visit("mean_ulp", x.mean_ulp);
+  visit("bias_ulp", x.bias_ulp);
+  visit("max_abs", x.max_abs);
+  visit("max_conditioned", x.max_conditioned);
+}
+
+void describe(auto& visit, Is<Counterexample> auto& x) {
+  visit("file", x.file);
+  visit("replay", x.replay);
+  visit("problem", x.problem);
+  visit("data", x.data);
+  visit("message", x.message);
+  visit("shrink_steps", x.shrink_steps);
+}
+
+void describe(auto& visit, Is<VerdictRow> auto& x) {
+  visit("kernel", x.kernel);
+  visit("property", x.property);
+  visit("verdict", x.verdict);
+  visit("reason", x.reason);
+  visit("problem", x.problem);
+  visit("cases", x.cases);
+  visit("checks", x.checks);
+  visit("skipped", x.skipped);
+  visit("skip_reasons", x.skip_reasons);
+  visit("excluded", x.excluded);
+  visit("rejected", x.rejected);
+  visit("power", x.power);
+  visit("floor", x.floor);
+  visit("vacuous", x.vacuous);
+  visit("expected_to_fail", x.expected_to_fail);
+  visit("worst", x.worst);
+  visit("counterexample", x.counterexample);
+}
+
+void describe(auto& visit, Is<Finding> auto& x) {
+  visit("kernel", x.kernel);
+  visit("id", x.id);
+  visit("message", x.message);
+  visit("witness", x.witness);
+}
+
+void describe(auto& visit, Is<KernelInfo> auto& x) {
+  visit("name", x.name);
+  visit("role", x.role);
+  visit("summary", x.summary);
+  visit("budget", x.budget);
+  visit("accuracy_class", x.accuracy_class);
+  visit("best_class", x.best_class);
+  visit("promises", x.promises);
+  visit("unavailable", x.unavailable);
+}
+
+void describe(auto& visit, Is<PropertyInfo> auto& x) {
+  visit("id", x.id);
+  visit("title", x.title);
+  visit("statement", x.statement);
+}
+
+void describe(auto& visit, Is<Timing> auto& x) {
+  visit("kernel", x.kernel);
+  visit("problem", x.problem);
+  visit("verdict", x.verdict);
+  visit("samples", x.samples);
+  visit("median", x.median);
+  visit("low", x.low);
+  visit("high", x.high);
+  visit("minimum_bytes", x.minimum_bytes);
+  visit("bytes_per_second", x.bytes_per_second);
+  visit("limit_bytes_per_second", x.limit_bytes_per_second);
+  visit("limit", x.limit);
+  visit("logits_per_second", x.logits_per_second);
+}
+
+void describe(auto& visit, Is<Limit> auto& x) {
+  visit("name", x.name);
+  visit("footprint_bytes", x.footprint_bytes);
+  visit("bytes_per_second", x.bytes_per_second);
+  visit("samples", x.samples);
+}
+
+void describe(auto& visit, Is<Environment> auto& x) {
+  visit("version", x.version);
+  visit("compiler", x.compiler);
+  visit("build", x.build);
+  visit("cpu", x.cpu);
+  visit("isa", x.isa);
+  visit("system", x.system);
+  visit("cores", x.cores);
+  visit("started", x.started);
+}
+
+void describe(auto& visit, Is<Results> auto& x) {
+  visit("schema", x.schema);
+  visit("expectations", x.expectations);
+  visit("environment", x.environment);
+  visit("command", x.command);
+  visit("seed", x.seed);
+  visit("profile", x.profile);
+  visit("seconds", x.seconds);
+  visit("kernels", x.kernels);
+  visit("properties", x.properties);
+  visit("verdicts", x.verdicts);
+  visit("findings", x.findings);
+  visit("timings", x.timings);
+  visit("limits", x.limits);
+  visit("notes", x.notes);
+}
+
+}  // namespace xent::report

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "reports/summary.h"
+#include "reports/text.h"
+
+namespace xent::report {
+namespace {
+
+NotJudged& entry(std::vector<NotJudged>& list, const std::string& what) {
+  const auto found = std::find_if(list.begin(), list.end(),
+                                  [&](const NotJudged& n) { return n.what == what; });
+  return found == list.end() ? list.emplace_back(NotJudged{what, 0, {}}) : *found;
+}
+
+void add(std::vector<NotJudged>& list, const std::string& what, std::int64_t count,
+         const std::string& kernel) {
+  NotJudged& n = entry(list, what);
+  n.count += count;
+  if (std::find(n.kernels.begin(), n.kernels.end(), kernel) == n.kernels.end()) {
+    n.kernels.push_back(kernel);
+  }
+}
+
+void include(PowerRow& out, const VerdictRow& row) {
+  out.cases += row.cases;
+  out.floor = std::max(out.floor, row.floor);
+  out.vacuous |= row.vacuous;
+  if (row.power && !(out.power && *out.power <= *row.power)) {
+    out.power = row.power;
+    out.weakest = row.kernel;
+  }
+  for (const auto& [substitute, rate] : row.rejected) {
+    const auto [at, fresh] = out.rejected.emplace(substitute, rate);
+    if (!fresh) at->second = std::min(at->second, rate);
+  }
+}
+
+PowerRow power_row(const Overview& o, const std::string& property,
+                   const std::vector<std::string>& kernels) {
+  PowerRow out;
+  out.property = property;
+  bool alike = true;
+  for (const std::string& k : kernels) {
+    const VerdictRow* row = o.at(k, property);
+    if (row == nullptr || (row->cases == 0 && !row->vacuous)) continue;
+    alike = alike && (!out.power || out.power == row->power);
+    include(out, *row);
+  }
+  if (alike) out.weakest.clear();
+  return out;
+}
+
+}  // namespace
+
+std::vector<AccuracyGroup> accuracy_groups(const Overview& o) {
+  std::vector<AccuracyGroup> out;
+  for (const std::string& p : o.properties) {
+    AccuracyGroup group{p, p.ends_with(".accurate"), {}};
+    for (const auto* list : {&o.kernels, &o.expected}) {
+      for (const std::string& k : *list) {
+        const VerdictRow* row = o.at(k, p);
+        if (row != nullptr && row->worst.outputs > 0) group.rows.push_back(row);
+      }
+    }
+    if (!group.rows.empty()) out.push_back(std::move(group));
+  }
+  return out;
+}
+
+std::vector<PowerRow> power_rows(const Overview& o) {
+  std::vector<PowerRow> out;
+  for (const std::string& p : o.properties) {
+    PowerRow row = power_row(o, p, o.kernels);
+    if (row.cases == 0 && !row.vacuous) row = power_row(o, p, o.expected);
+    if (row.cases > 0 || row.vacuous) out.push_back(std::move(row));
+  }
+  return out;
+}
+
+std::vector<NotJudged> skip_reasons(const Results& r) {
+  std::vector<NotJudged> out;
+  for (const VerdictRow& row : r.verdicts) {
+    for (const auto& [reason, n] : row.skip_reasons) add(out, reason, n, row.kernel);
+    if (row.verdict == Verdict::skip && row.skip_reasons.empty()) {
+      add(out, skip_text(row), row.skipped, row.kernel);
+    }
+  }
+  return out;
+}
+
+std::vector<NotJudged> excluded_rows(const Results& r) {
+  std::vector<NotJudged> out;
+  for (const VerdictRow& row : r.verdicts) {
+    for (const auto& [question, n] : row.excluded) add(out, question, n, row.kernel);
+  }
+  return out;
+}
+
+std::vector<SpeedGroup> speed_groups(const Results& r) {
+  std::vector<SpeedGroup> out;
+  for (const Timing& t : r.timings) {
+    auto group = std::find_if(out.begin(), out.end(),
+                              [&](const SpeedGroup& g) { return g.problem == t.problem; });
+    if (group == out.end()) group = out.insert(out.end(), SpeedGroup{t.problem, {}, nullptr});
+    group->timings.push_back(&t);
+  }
+  // All point into one array, so that the address keeps equal medians in their order.
+  const auto key = [](const Timing* t) {
+    return std::tuple(t->verdict != Verdict::pass, !(t->median > 0) ? HUGE_VAL : t->median, t);
+  };
+  for (SpeedGroup& g : out) {
+    std::sort(g.timings.begin(), g.timings.end(),
+              [&](const Timing* a, const Timing* b) { return key(a) < key(b); });
+    const Timing* first = g.timings.front();
+    if (first->verdict == Verdict::pass && first->median > 0) g.fastest = first;
+  }
+  return out;
+}
+
+std::optional<double> limit_share(const Timing& t) {
+  if (!(t.limit_bytes_per_second > 0) || !std::isfinite(t.limit_bytes_per_second)) return {};
+  return t.bytes_per_second / t.limit_bytes_per_second;
+}
+
+std::string explanation(const VerdictRow& row) {
+  if (row.counterexample && !row.counterexample->message.empty()) {
+    return first_line(row.counterexample->message);
+  }
+  if (!row.reason.empty()) return first_line(row.reason);
+  switch (row.verdict) {
+    case Verdict::fail:
+      return fmt::format("largest error / bound {} on {}", number(row.worst.max_over_bound),
+                         row.problem);
+    case Verdict::inconclusive:
+      return fmt::format("undecided at the highest precision on {}", row.problem);
+    case Verdict::pass:
+    case Verdict::skip:
+    case Verdict::error: break;
+  }
+  return row.vacuous ? "accepts a trivial answer too often" : "no reason was given";
+}
+
+std::string skip_text(const VerdictRow& row) {
+  if (!row.reason.empty()) return first_line(row.reason);
+  std::string out;
+  for (const auto& [reason, n] : row.skip_reasons) {
+    out += fmt::format("{}{} cases: {}", out.empty() ? "" : "; ", n, reason);
+  }
+  return out.empty() ? "no reason was given" : out;
+}
+
+std::string counterexample_text(const Counterexample& c) {
+  std::string out;
+  for (const std::string_view part : {std::string_view(c.problem), std::string_view(c.data),
+                                      std::string_view(c.message), std::string_view(c.replay)}) {
+    if (part.empty()) continue;
+    out += part;
+    if (!part.ends_with('\n')) out += '\n';
+  }
+  return out;
+}
+
+}  // namespace xent::report
