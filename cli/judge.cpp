@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "bench/bench.h"
+#include "cli/commands.h"
+#include "cli/environment.h"
+#include "cli/kernels.h"
+#include "cli/tensors.h"
+#include "cli/terminal.h"
+#include "core/error.h"
+#include "properties/engine.h"
+#include "reports/reports.h"
+
+namespace xent {
+namespace {
+
+/// Problems of the bench without --problem: few classes, a mid-size head, a vocabulary.
+constexpr const char* kBenchProblems[] = {
+    "op=ce dtype=f32 dir=fwd,fwdbwd n=8192 v=10", "op=ce dtype=f32 dir=fwd,fwdbwd n=1024 v=1000",
+    "op=ce dtype=f32 dir=fwd,fwdbwd n=256 v=50257", "op=ce dtype=f64 dir=fwdbwd n=128 v=50257"};
+
+double seconds_since(std::chrono::steady_clock::time_point t) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
+}
+
+VerifyOptions verify_options(const Options& o, Results& results, ProgressLine& line) {
+  VerifyOptions v;
+  v.profile = o.profile;
+  v.selection = o.selection;
+  v.cases = o.cases;
+  v.seed = o.seed;
+  v.budget_seconds = o.budget_seconds;
+  v.jobs = o.jobs;
+  v.shard = o.shard;
+  v.shards = o.shards;
+  v.out = o.out.empty() ? "out" : o.out;
+  if (!o.tensors.empty()) v.tensors = tensors_to_judge(o, results.notes);
+  v.progress = [&line](const Progress& p) { line.show(p); };
+  return v;
+}
+
+/// A kernel's verdict: that of its worst property.
+Verdict verdict_of(const Results& r, const Kernel& k) {
+  Verdict worst = Verdict::skip;
+  for (const VerdictRow& row : r.verdicts) {
+    if (row.kernel == k.name) worst = graver(worst, row.vacuous ? Verdict::fail : row.verdict);
+  }
+  return worst;
+}
+
+void time_kernels(const std::vector<Kernel>& kernels, const Options& o, Results& r,
+                  ProgressLine& line) {
+  BenchOptions b;
+  b.seed = o.seed;
+  b.include_failing = o.include_failing;
+  b.progress = [&line](const std::string& text) { line.show(text); };
+  if (!o.selection.problem.empty()) b.problems = parse_problems(o.selection.problem);
+  else {
+    for (const char* text : kBenchProblems) {
+      for (const Problem& p : parse_problems(text)) b.problems.push_back(p);
+    }
+  }
+  BenchResult timed =
+      bench(kernels, [&](const Kernel& k, const Problem&) { return verdict_of(r, k); }, b);
+  r.timings = std::move(timed.timings);
+  r.limits = std::move(timed.limits);
+  for (std::string& note : timed.notes) r.notes.push_back(std::move(note));
+}
+
+void write_reports(const Results& r, const Options& o) {
+  if (o.out.empty() && !o.markdown && !o.html && !o.junit) return;
+  const std::filesystem::path out = o.out.empty() ? "out" : o.out;
+  const bool all = o.command == "run";
+  write_file(out / "results.json", to_json(r));
+  if (all || o.markdown) write_file(out / "report.md", to_markdown(r));
+  if (all || o.junit) write_file(out / "junit.xml", to_junit(r));
+  if (all || o.html) write_file(out / "index.html", to_html(r));
+  fmt::print("written to {}\n", out.string());
+}
+
+/// Fails before the work, not after it.
+void require_writable(const Options& o) {
+  if (o.out.empty()) return;
+  write_file(o.out / "results.json", "");
+}
+
+/// The problems of the bench decide what is verified first; sizes are the profile's.
+Options verifying(const Options& o) {
+  Options v = o;
+  if (o.command == "bench") v.selection.problem.clear();
+  return v;
+}
+
+}  // namespace
+
+Exit judge_command(const Options& o) {
+  const auto started = std::chrono::steady_clock::now();
+  Results r;
+  r.environment = environment();
+  r.command = o.line;
+  r.seed = fmt::format("{:x}", o.seed);
+  r.profile = o.profile;
+  r.expectations = o.command == "run";
+  const std::vector<Kernel> kernels = chosen_kernels(o);
+  if (!o.selection.problem.empty()) parse_problems(o.selection.problem);
+  ProgressLine line;
+  const VerifyOptions v = verify_options(verifying(o), r, line);
+  require_writable(o);
+  print_head(r, kernels.size());
+  if (kernels.empty()) {
+    fmt::print("{}\n", why_none(o));
+    return Exit::nothing;
+  }
+  verify(kernels, v, r);
+  line.clear();
+  const Exit judged = exit_code(r, o.strict);
+  const bool go_on = judged == Exit::ok || o.keep_going || o.include_failing;
+  if (o.command != "verify" && go_on) time_kernels(kernels, o, r, line);
+  line.clear();
+  r.seconds = seconds_since(started);
+  print_verdicts(r);
+  print_failures(r);
+  print_timings(r);
+  print_tail(r, judged);
+  write_reports(r, o);
+  return judged;
+}
+
+}  // namespace xent

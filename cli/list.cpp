@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/terminal.h"
+#include "core/dialect.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "impl/registry.h"
+#include "properties/domain.h"
+#include "properties/property.h"
+
+namespace xent {
+namespace {
+
+/// Prints what matches; false if nothing did.
+class Listing {
+ public:
+  explicit Listing(const std::string& glob) : glob_(glob.empty() ? "*" : glob) {}
+  bool wants(std::string_view name) const { return glob_match(glob_, name); }
+  void item(std::string_view name, std::string_view text) {
+    fmt::print("{}\n{}", bold(name), wrapped(text, 4));
+    ++shown_;
+  }
+  Exit done() const {
+    if (shown_ > 0) return Exit::ok;
+    fmt::print("nothing matches {}\n", glob_);
+    return Exit::nothing;
+  }
+
+ private:
+  std::string glob_;
+  int shown_ = 0;
+};
+
+std::string support_text(const Kernel& k, const std::string& problem) {
+  std::string text;
+  for (const Problem& p : parse_problems(problem)) {
+    const Support s = k.supports(p);
+    text += fmt::format("\n{}: {}", to_text(p), s ? to_text(k.budget(p)) : "skip, " + s.reason);
+  }
+  return text;
+}
+
+void list_kernels(Listing& l, const Options& o, bool mutants) {
+  for (const Kernel& k : builtin_kernels()) {
+    if ((k.role == Role::mutant) != mutants || !l.wants(k.name)) continue;
+    std::string text = fmt::format("{}; {}", name(k.role), k.summary);
+    if (mutants) text += "\nkilled by " + join(k.killed_by, ", ");
+    else text += fmt::format("\npromises {}\n{}", join(promise_names(k.promises), ", "),
+                             to_text(k.budget({})));
+    if (!o.selection.problem.empty()) text += support_text(k, o.selection.problem);
+    l.item(k.name, text);
+  }
+  if (mutants) return;
+  for (const Unavailable& u : unavailable_kernels()) {
+    if (l.wants(u.name)) l.item(u.name, "skip: " + u.reason);
+  }
+}
+
+void list_properties(Listing& l) {
+  for (const Property& p : all_properties()) {
+    if (!l.wants(p.id)) continue;
+    l.item(p.id, p.title + "\n" + p.statement + "\nkills " + p.kills);
+  }
+}
+
+void list_domains(Listing& l) {
+  for (const Domain& d : all_domains()) {
+    if (l.wants(d.name)) l.item(d.name, d.intent);
+  }
+}
+
+void list_dialects(Listing& l) {
+  for (const Dialect& d : dialects()) {
+    if (!l.wants(d.name)) continue;
+    std::string text;
+    for (const DialectEntry& e : d.entries) {
+      text += fmt::format("{}{}: loss {}, gradient {}; {} ({})", text.empty() ? "" : "\n",
+                          name(e.question), name(e.loss), name(e.grad), e.note, e.source);
+    }
+    l.item(d.name, text);
+  }
+}
+
+}  // namespace
+
+Exit list_command(const Options& o) {
+  Listing l(o.glob);
+  if (o.what == "kernels") list_kernels(l, o, false);
+  else if (o.what == "mutants") list_kernels(l, o, true);
+  else if (o.what == "properties") list_properties(l);
+  else if (o.what == "domains") list_domains(l);
+  else if (o.what == "dialects") list_dialects(l);
+  else if (o.what == "claims") throw UsageError("list claims: not in this version");
+  else throw UsageError("list " + o.what + ": there are kernels, properties, domains, mutants and "
+                        "dialects");
+  return l.done();
+}
+
+}  // namespace xent

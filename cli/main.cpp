@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <map>
+
+#include "cli/commands.h"
+#include "core/error.h"
+
+namespace {
+
+int run(int argc, char** argv) {
+  xent::Options options;
+  if (const auto done = xent::parse(argc, argv, options)) return *done;
+  const std::map<std::string, std::function<xent::Exit(const xent::Options&)>> commands = {
+      {"list", xent::list_command},     {"verify", xent::judge_command},
+      {"bench", xent::judge_command},   {"run", xent::judge_command},
+      {"report", xent::report_command}, {"replay", xent::replay_command},
+      {"doctor", xent::doctor_command}};
+  return static_cast<int>(commands.at(options.command)(options));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const xent::UsageError& e) {
+    std::cerr << "xentcheck: " << e.what() << "\n";
+    return static_cast<int>(xent::Exit::usage);
+  } catch (const std::exception& e) {
+    std::cerr << "xentcheck: internal error: " << e.what() << "\n";
+    return static_cast<int>(xent::Exit::internal);
+  }
+}

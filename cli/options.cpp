@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <thread>
+
+#include "core/error.h"
+#include "core/text.h"
+
+namespace xent {
+namespace {
+
+/// Commands and options of the design that this version does not have yet.
+const std::vector<std::string> kCommands = {"list",   "verify", "bench", "run",
+                                            "report", "replay", "doctor"};
+const std::vector<std::string> kLater = {"claims", "selftest", "hunt", "certify-exp", "baseline"};
+const std::vector<std::string> kLaterOptions = {"--library", "--python", "--interpreter", "--data",
+                                                "--text",    "--peers",  "--threads"};
+
+std::string problem_help() {
+  std::string text = "Problems are words key=value; lists and ranges make several:\n"
+                     "  op=ce n=3 v=10,100:130:10 dtype=f32,f64\nKeys:\n";
+  for (const ProblemKey& k : problem_keys()) {
+    std::string key(k.key);
+    key.resize(std::max<std::size_t>(key.size() + 1, 13), ' ');
+    text += "  " + key + std::string(k.help) + "\n";
+  }
+  return text;
+}
+
+void parse_shard(const std::string& text, Options& o) {
+  const auto parts = split(text, '/');
+  const auto index = parts.size() == 2 ? parse_integer(parts[0]) : std::nullopt;
+  const auto count = parts.size() == 2 ? parse_integer(parts[1]) : std::nullopt;
+  if (!index || !count || *index < 1 || *count < *index) {
+    throw UsageError("--shard " + text + ": give I/N with 1 <= I <= N");
+  }
+  o.shard = *index - 1;
+  o.shards = *count;
+}
+
+void parse_budget(const std::string& text, Options& o) {
+  std::string digits = text;
+  if (!digits.empty() && digits.back() == 's') digits.pop_back();
+  const auto seconds = parse_double(digits);
+  if (!seconds || !(*seconds > 0)) throw UsageError("--budget " + text + ": give seconds, as 60s");
+  o.budget_seconds = *seconds;
+}
+
+void parse_seed(const std::string& text, Options& o) {
+  const auto seed = parse_hex(text.starts_with("0x") ? text.substr(2) : text);
+  if (!seed) throw UsageError("--seed " + text + ": give up to 16 hexadecimal digits, as 5eed");
+  o.seed = *seed;
+}
+
+struct Texts {
+  std::string shard, budget, seed;
+};
+
+void add_what(CLI::App* app, Options& o) {
+  app->add_option("-k,--kernel", o.kernels,
+                  "Kernels: a name, a glob (products only) or role:GLOB; may be repeated");
+}
+
+void add_how(CLI::App* app, Options& o, Texts& t) {
+  app->add_option("--problem", o.selection.problem, "Narrows the problems; see `xentcheck --help`");
+  app->add_option("--property", o.selection.properties, "Properties, by id or glob");
+  app->add_option("--domain", o.selection.domains, "Domains of inputs, by name or glob");
+  app->add_option("--dialect", o.selection.dialect, "Answers to the edge questions: math");
+  app->add_option("--promise", o.promise, "Judge as if promised: a list as repeatable,shift-exact");
+  app->add_option("--tensors", o.tensors, "Judge captured tensors: a .npz with logits and targets");
+  app->add_option("--profile", o.profile, "How much: smoke (default), ci or nightly");
+  app->add_option("--budget", t.budget, "Wall-clock limit of the judging, as 60s");
+  app->add_option("--cases", o.cases, "Cases for each property")->check(CLI::PositiveNumber);
+  app->add_option("--seed", t.seed, "Seed, hexadecimal");
+  app->add_option("--shard", t.shard, "Judge part I of N: I/N");
+  app->add_option("--jobs", o.jobs, "Threads of the judge; results do not depend on it")
+      ->check(CLI::PositiveNumber);
+  app->add_flag("--include-failing", o.include_failing, "Time what failed, too, and mark it");
+  app->add_flag("--strict", o.strict, "Findings count as failures");
+  app->add_flag("--keep-going", o.keep_going, "Bench even if a verdict failed");
+}
+
+void add_out(CLI::App* app, Options& o) {
+  app->add_option("--out", o.out, "Folder for results.json and reports");
+  app->add_flag("--md", o.markdown, "Write report.md");
+  app->add_flag("--html", o.html, "Write index.html");
+  app->add_flag("--junit", o.junit, "Write junit.xml");
+}
+
+void add_commands(CLI::App& app, Options& o, Texts& t) {
+  const std::vector<std::pair<const char*, const char*>> judging = {
+      {"verify", "Judge kernels"},
+      {"bench", "Time what passes (verifies first)"},
+      {"run", "Verify, bench, report: the main job"}};
+  for (const auto& [name, help] : judging) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    add_what(sub, o);
+    add_how(sub, o, t);
+    add_out(sub, o);
+  }
+  CLI::App* list = app.add_subcommand("list", "What there is");
+  list->add_option("what", o.what, "kernels, properties, domains, mutants or dialects")->required();
+  list->add_option("glob", o.glob, "Only names that match");
+  list->add_option("--problem", o.selection.problem, "Say what each kernel makes of a problem");
+  CLI::App* report = app.add_subcommand("report", "Render results again, or merge shards");
+  report->add_option("results", o.files, "results.json files")->required();
+  add_out(report, o);
+  CLI::App* replay = app.add_subcommand("replay", "One saved case, with its numbers");
+  replay->add_option("case", o.files, "A .case file")->required()->expected(1);
+  add_what(replay, o);
+  replay->add_option("--property", o.selection.properties, "Instead of the one in the file");
+  app.add_subcommand("doctor", "What this machine can run, what is missing, how to get it");
+}
+
+void refuse_later(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    const auto& table = i == 1 ? kLater : kLaterOptions;
+    if (std::find(table.begin(), table.end(), word) != table.end()) {
+      throw UsageError(word + ": not in this version");
+    }
+  }
+}
+
+void require_command(int argc, char** argv) {
+  if (argc < 2) throw UsageError("give a command: " + join(kCommands, ", ") + "; see --help");
+  const std::string word = argv[1];
+  const bool known = std::find(kCommands.begin(), kCommands.end(), word) != kCommands.end();
+  if (known || word.starts_with('-')) return;
+  throw UsageError("unknown command '" + word + "'" + nearest_hint(word, kCommands) +
+                   "; see xentcheck --help");
+}
+
+}  // namespace
+
+std::optional<int> parse(int argc, char** argv, Options& o) {
+  refuse_later(argc, argv);
+  require_command(argc, argv);
+  CLI::App app("Point it at a cross-entropy kernel: it proves how wrong the kernel can be.",
+               "xentcheck");
+  app.set_version_flag("--version", "xentcheck " XENTCHECK_VERSION);
+  app.require_subcommand(1);
+  app.footer(problem_help() +
+             "Exit codes: 0 all passed, 1 a failure, 2 wrong use, 3 internal error,\n"
+             "4 inconclusive, 5 nothing was judged.");
+  o.jobs = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  Texts texts;
+  add_commands(app, o, texts);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return app.exit(e, std::cout, std::cerr);
+  } catch (const CLI::ParseError& e) {
+    std::string message = e.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    throw UsageError(message + "; see xentcheck --help");
+  }
+  o.command = app.get_subcommands().front()->get_name();
+  for (int i = 0; i < argc; ++i) o.line += (i ? " " : "") + std::string(i ? argv[i] : "xentcheck");
+  if (!texts.shard.empty()) parse_shard(texts.shard, o);
+  if (!texts.budget.empty()) parse_budget(texts.budget, o);
+  if (!texts.seed.empty()) parse_seed(texts.seed, o);
+  return std::nullopt;
+}
+
+}  // namespace xent

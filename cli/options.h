@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "properties/plan.h"
+
+namespace xent {
+
+/// The command line, parsed and checked for form.
+struct Options {
+  std::string command;
+  std::string line;  ///< as typed, for reports
+  // WHAT
+  std::vector<std::string> kernels;
+  // HOW
+  Selection selection;
+  std::string promise;
+  std::string tensors;
+  std::string profile = "smoke";
+  double budget_seconds = 0;
+  std::optional<std::int64_t> cases;
+  std::uint64_t seed = 0x5eed;
+  std::int64_t shard = 0;
+  std::int64_t shards = 1;
+  int jobs = 1;
+  bool include_failing = false;
+  bool strict = false;
+  bool keep_going = false;
+  std::filesystem::path out;  ///< empty: not given
+  bool markdown = false, html = false, junit = false;
+  // list, report, replay
+  std::string what;  ///< of list
+  std::string glob;  ///< of list
+  std::vector<std::string> files;
+};
+
+/// Parses; `--help` and `--version` print and give an exit code instead. Throws UsageError.
+std::optional<int> parse(int argc, char** argv, Options&);
+
+}  // namespace xent

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "cli/terminal.h"
+#include "core/text.h"
+
+namespace xent {
+namespace {
+
+struct Totals {
+  std::int64_t passed = 0, failed = 0, skipped = 0, other = 0;
+  std::int64_t cases = 0, checks = 0;
+  double worst = 0;
+  bool any_failed() const { return failed > 0; }
+};
+
+void add(Totals& t, const VerdictRow& r) {
+  const bool fail = r.verdict == Verdict::fail || r.vacuous;
+  t.failed += fail;
+  t.passed += !fail && r.verdict == Verdict::pass;
+  t.skipped += r.verdict == Verdict::skip;
+  t.other += r.verdict == Verdict::inconclusive || r.verdict == Verdict::error;
+  t.cases += r.cases;
+  t.checks += r.checks;
+  t.worst = std::max(t.worst, r.worst.max_over_bound);
+}
+
+std::string counts(const Totals& t) {
+  std::vector<std::string> parts;
+  if (t.passed) parts.push_back(fmt::format("{} passed", t.passed));
+  if (t.failed) parts.push_back(fmt::format("{} failed", t.failed));
+  if (t.skipped) parts.push_back(fmt::format("{} skipped", t.skipped));
+  if (t.other) parts.push_back(fmt::format("{} undecided", t.other));
+  return join(parts, ", ");
+}
+
+std::string word(const Totals& t, bool expected_to_fail) {
+  if (t.other) return bad("?     ");
+  if (t.failed) return expected_to_fail ? dim("xfail ") : bad("FAIL  ");
+  if (!t.passed) return dim("skip  ");
+  return expected_to_fail ? bad("XPASS ") : good("pass  ");
+}
+
+void print_kernels(const Results& r) {
+  fmt::print("\n");
+  for (const KernelInfo& k : r.kernels) {
+    Totals t;
+    bool expected = false;
+    std::string reason;
+    for (const VerdictRow& row : r.verdicts) {
+      if (row.kernel != k.name) continue;
+      add(t, row);
+      expected |= row.expected_to_fail && r.expectations;
+      if (reason.empty()) reason = row.reason;
+    }
+    fmt::print("{}{:<26} {}", word(t, expected), k.name, counts(t));
+    if (t.cases == 0) {
+      fmt::print("  {}\n", reason);
+      continue;
+    }
+    fmt::print("; {} cases, worst error/bound {:.3g}\n", t.cases, t.worst);
+  }
+}
+
+void print_properties(const Results& r) {
+  fmt::print("\n{:<26} {:>7} {:>9} {:>11} {:>6} {:>6}\n", "property", "cases", "checks",
+             "error/bound", "power", "floor");
+  for (const PropertyInfo& p : r.properties) {
+    Totals t;
+    std::optional<double> power;
+    double floor = 0;
+    for (const VerdictRow& row : r.verdicts) {
+      if (row.property != p.id || (r.expectations && row.expected_to_fail)) continue;
+      add(t, row);
+      floor = row.floor;
+      if (row.power) power = std::min(power.value_or(1.0), *row.power);
+    }
+    const std::string shown = power ? fmt::format("{:.2f}", *power) : "-";
+    fmt::print("{:<26} {:>7} {:>9} {:>11.3g} {:>6} {:>6}\n", p.id, t.cases, t.checks, t.worst,
+               shown, power ? fmt::format("{:.2f}", floor) : "-");
+  }
+}
+
+std::string excluded_text(const Results& r) {
+  std::map<std::string, std::int64_t> all;
+  for (const VerdictRow& row : r.verdicts) {
+    for (const auto& [name, count] : row.excluded) all[name] += count;
+  }
+  std::vector<std::string> parts;
+  for (const auto& [name, count] : all) parts.push_back(fmt::format("{} {}", name, count));
+  return join(parts, ", ");
+}
+
+void print_failure(const VerdictRow& row, const std::string& title, bool expected) {
+  fmt::print("\n{} {} {} {}\n", expected ? dim("expected to fail:") : bad("FAIL"), row.kernel,
+             dim("violates"), bold(row.property));
+  fmt::print("{}", wrapped(title, 2));
+  if (row.vacuous || row.verdict == Verdict::error) fmt::print("{}", wrapped(row.reason, 2));
+  if (!row.counterexample) return;
+  const Counterexample& c = *row.counterexample;
+  fmt::print("{}", wrapped("problem  " + c.problem, 2));
+  for (const std::string_view line : split(c.data, '\n')) {
+    fmt::print("{}", wrapped("data     " + std::string(line), 2));
+  }
+  fmt::print("{}", wrapped("wrong    " + c.message, 2));
+  if (!c.replay.empty()) fmt::print("  replay   {}\n", c.replay);
+}
+
+}  // namespace
+
+void print_head(const Results& r, std::size_t kernels) {
+  fmt::print("seed {}  profile {}  {} kernels\n", r.seed, r.profile, kernels);
+  std::fflush(stdout);
+}
+
+void print_verdicts(const Results& r) {
+  print_kernels(r);
+  print_properties(r);
+  if (const std::string text = excluded_text(r); !text.empty()) {
+    fmt::print("{}", wrapped("not judged, by question: " + text, 0));
+  }
+  for (const Finding& f : r.findings) {
+    fmt::print("{}", wrapped(fmt::format("finding {} {}: {}", f.kernel, f.id, f.message), 0));
+  }
+  for (const std::string& note : r.notes) fmt::print("{}", wrapped("note: " + note, 0));
+}
+
+/// Of a kernel that is expected to fail one counterexample tells enough: the stability one if
+/// there is one, else the first.
+void print_failures(const Results& r) {
+  std::map<std::string, std::string> titles;
+  for (const PropertyInfo& p : r.properties) titles[p.id] = p.title;
+  std::map<std::string, const VerdictRow*> expected;
+  for (const VerdictRow& row : r.verdicts) {
+    const bool wrong = row.verdict == Verdict::fail || row.verdict == Verdict::error || row.vacuous;
+    if (!wrong) continue;
+    if (!(r.expectations && row.expected_to_fail)) {
+      print_failure(row, titles[row.property], false);
+      continue;
+    }
+    const VerdictRow*& slot = expected[row.kernel];
+    if (!slot || row.property == "loss.extreme-logits") slot = &row;
+  }
+  for (const auto& [kernel, row] : expected) print_failure(*row, titles[row->property], true);
+}
+
+void print_timings(const Results& r) {
+  std::string problem;
+  for (const Timing& t : r.timings) {
+    if (t.problem != problem) {
+      problem = t.problem;
+      fmt::print("\n{}\n  {:<26} {:>10} {:>9} {:>8} {:>11}\n", bold(problem), "kernel", "median",
+                 "GB/s", "of limit", "Mlogit/s");
+    }
+    const double share = t.limit_bytes_per_second > 0
+                             ? 100 * t.bytes_per_second / t.limit_bytes_per_second
+                             : std::nan("");
+    fmt::print("  {:<26} {:>7.1f} us {:>9.2f} {:>7.0f}% {:>11.0f}{}\n", t.kernel, t.median * 1e6,
+               t.bytes_per_second * 1e-9, share, t.logits_per_second * 1e-6,
+               t.verdict == Verdict::pass ? "" : "  " + bad("failed verification"));
+  }
+  for (const Limit& l : r.limits) {
+    fmt::print("limit {:<22} {:>8.1f} MB {:>9.2f} GB/s\n", l.name,
+               static_cast<double>(l.footprint_bytes) * 1e-6, l.bytes_per_second * 1e-9);
+  }
+}
+
+void print_tail(const Results& r, Exit code) {
+  std::int64_t passed = 0, failed = 0, skipped = 0, expected = 0;
+  for (const VerdictRow& row : r.verdicts) {
+    const bool fail = row.verdict == Verdict::fail || row.vacuous;
+    if (fail && r.expectations && row.expected_to_fail) ++expected;
+    else if (fail) ++failed;
+    passed += !fail && row.verdict == Verdict::pass;
+    skipped += row.verdict == Verdict::skip;
+  }
+  fmt::print("\n{} passed, {} failed, {} skipped", passed, failed, skipped);
+  if (expected) fmt::print(", {} failed as expected", expected);
+  fmt::print(" in {:.1f} s (seed {})", r.seconds, r.seed);
+  if (code == Exit::nothing) fmt::print("; nothing was judged");
+  if (code == Exit::inconclusive) fmt::print("; inconclusive");
+  fmt::print("\n");
+}
+
+}  // namespace xent

@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The program as a user meets it: exit codes, one-line errors, files. cli_test.py PROGRAM [TEST]"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+import numpy as np
+
+PROGRAM = pathlib.Path(sys.argv.pop(1)).resolve()
+QUICK = ["--cases", "1"]
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.cwd = pathlib.Path(self._folder.name)
+        self.addCleanup(self._folder.cleanup)
+
+    def run_program(self, *args, rc):
+        p = subprocess.run([PROGRAM, *map(str, args)], cwd=self.cwd, capture_output=True, text=True)
+        self.assertEqual(p.returncode, rc, f"{args}\n{p.stdout}\n{p.stderr}")
+        return p
+
+    def refused(self, *args, says):
+        """Wrong use: exit 2 and exactly one line, which says what is wrong."""
+        p = self.run_program(*args, rc=2)
+        self.assertEqual(p.stderr.count("\n"), 1, p.stderr)
+        for text in says if isinstance(says, (list, tuple)) else [says]:
+            self.assertIn(text, p.stderr)
+        self.assertNotIn("internal error", p.stderr)
+
+    def npz(self, name="t.npz", *, compressed=False, **arrays):
+        path = self.cwd / name
+        (np.savez_compressed if compressed else np.savez)(path, **arrays)
+        return path
+
+
+class Verdicts(Cli):
+    def test_naive_fails_with_a_counterexample_that_replays(self):
+        p = self.run_program("verify", "--kernel", "scalar/naive", rc=1)
+        self.assertIn("loss.extreme-logits", p.stdout)
+        block = p.stdout.split("violates loss.extreme-logits")[1]
+        classes = int(re.search(r"problem op=ce n=1 v=(\d+)", block)[1])
+        self.assertLessEqual(classes, 2)
+        line = re.search(r"replay +xentcheck (replay .*)", block)[1].split()
+        replay = self.run_program(*line, rc=1)
+        self.assertIn("fail: ", replay.stdout)
+        self.assertIn("exact", replay.stdout)
+
+    def test_a_right_kernel_passes_the_counterexample(self):
+        self.run_program("verify", "--kernel", "scalar/naive", "--property", "loss.extreme-logits",
+                         rc=1)
+        self.run_program("replay", "out/counterexamples/1.case", "--kernel", "scalar/safe", rc=0)
+
+    def test_products_pass_and_power_is_shown(self):
+        p = self.run_program("verify", "--kernel", "scalar/*", "--kernel", "highway/*", *QUICK,
+                             rc=0)
+        self.assertNotIn("scalar/naive", p.stdout)
+        self.assertIn("power", p.stdout)
+        self.assertRegex(p.stdout, r"loss\.accurate +\d+ +\d+ +[\d.e-]+ +[01]\.\d\d")
+        self.assertRegex(p.stdout, r"\n\d+ passed, 0 failed")
+
+    def test_the_seed_is_printed_first_and_decides(self):
+        args = ["verify", "--kernel", "scalar/safe", "--property", "loss.accurate", *QUICK]
+        first = self.run_program(*args, "--seed", "abc", "--out", "a", rc=0)
+        self.assertTrue(first.stdout.startswith("seed abc"))
+        self.run_program(*args, "--seed", "abc", "--out", "b", "--jobs", "1", rc=0)
+        rows = [json.loads((self.cwd / d / "results.json").read_text())["verdicts"] for d in "ab"]
+        self.assertEqual(*rows)
+
+    def test_nothing_judged_is_not_a_pass(self):
+        p = self.run_program("verify", "--kernel", "nothing/*", rc=5)
+        self.assertIn("no kernel matches nothing/*", p.stdout)
+        p = self.run_program("verify", "--kernel", "cuda/*", rc=5)
+        self.assertIn("skip cuda/", p.stdout)
+        self.run_program("verify", "--property", "nothing.*", rc=5)
+        p = self.run_program("verify", "--problem", "smoothing=0.1", *QUICK, rc=5)
+        self.assertIn("smoothing", p.stdout)
+
+    def test_real_inputs(self):
+        for domain in ("worked-example", "iris"):
+            p = self.run_program("verify", "--kernel", "scalar/safe", "--domain", domain, *QUICK,
+                                 rc=0)
+            self.assertNotIn("0 passed", p.stdout)
+
+
+class WrongUse(Cli):
+    def test_names(self):
+        self.refused("verify", "--kernel", "scalar/saef", says=["scalar/saef", "scalar/safe"])
+        self.refused("verify", "--property", "loss.acurate", says=["loss.acurate", "loss.accurate"])
+        self.refused("verify", "--domain", "iriss", says=["iriss", "iris"])
+        self.refused("verify", "--dialect", "maths", says="math")
+        self.refused("verify", "--profile", "smok", says="smoke")
+        self.refused("verify", "--problem", "dtyp=f32", says=["dtyp", "dtype"])
+        self.refused("verify", "--problem", "op=cf", says="ce")
+        self.refused("verify", "--promise", "fast", says="repeatable")
+        self.refused("verify", "--frobnicate", says="--frobnicate")
+        self.refused("frobnicate", says="frobnicate")
+        self.refused(says="--help")
+        self.refused("list", "kernel", says="kernels")
+
+    def test_numbers(self):
+        self.refused("verify", "--shard", "3/2", says="I/N")
+        self.refused("verify", "--budget", "soon", says="60s")
+        self.refused("verify", "--seed", "xyz", says="hexadecimal")
+        self.refused("verify", "--cases", "0", says="--cases")
+
+    def test_later_versions(self):
+        for command in ("claims", "selftest", "hunt", "certify-exp", "baseline"):
+            self.refused(command, says=f"{command}: not in this version")
+        self.refused("verify", "--library", "k.so", says="--library: not in this version")
+
+    def test_unwritable(self):
+        (self.cwd / "file").write_text("")
+        self.refused("verify", "--kernel", "scalar/safe", "--out", "file/x", *QUICK, says="file/x")
+
+    def test_help_and_version(self):
+        self.assertIn("exit codes", self.run_program("--help", rc=0).stdout.lower())
+        self.assertRegex(self.run_program("--version", rc=0).stdout, r"xentcheck \d+\.\d+")
+        self.run_program("verify", "--help", rc=0)
+
+
+class CaseFiles(Cli):
+    def case(self):
+        self.run_program("verify", "--kernel", "scalar/naive", "--property", "loss.extreme-logits",
+                         rc=1)
+        return self.cwd / "out/counterexamples/1.case"
+
+    def test_damage(self):
+        good = self.case().read_bytes()
+        bad = self.cwd / "bad.case"
+        for label, data in {
+            "truncated": good[: len(good) // 2],
+            "corrupted": good.replace(b"seed", b"sead", 1),
+            "a flipped digit": good.replace(b"n=1", b"n=2", 1),
+            "empty": b"",
+            "something else": b"\x7fELF\0\0\0",
+        }.items():
+            with self.subTest(label):
+                bad.write_bytes(data)
+                self.refused("replay", bad, says="bad.case")
+        self.refused("replay", "missing.case", says="missing.case")
+
+    def test_target_out_of_range(self):
+        text = self.case().read_text()
+        body = re.sub(r"(tensor targets i64 1 text\n)\d+", r"\g<1>7", text)
+        self.assertNotEqual(body, text)
+        body = re.sub(r"end .*", "end unchecked", body)
+        (self.cwd / "t.case").write_text(body)
+        self.refused("replay", "t.case", says=["7", "0"])
+
+
+class Tensors(Cli):
+    def verify(self, path, *more, rc):
+        return self.run_program("verify", "--kernel", "scalar/safe", "--tensors", path, *more,
+                                rc=rc)
+
+    def test_good(self):
+        rng = np.random.default_rng(1)
+        for dtype in (np.float32, np.float64):
+            path = self.npz(logits=rng.normal(0, 4, (5, 11)).astype(dtype), targets=np.arange(5))
+            self.assertRegex(self.verify(path, rc=0).stdout, r"\n\d+ passed, 0 failed")
+
+    def test_many_rows_are_cut_and_it_says_so(self):
+        rng = np.random.default_rng(2)
+        path = self.npz(logits=rng.normal(size=(100, 7)).astype(np.float32),
+                        targets=rng.integers(0, 7, 100))
+        p = self.verify(path, "--property", "loss.accurate", rc=0)
+        self.assertIn("64 of 100 rows judged", p.stdout)
+
+    def test_a_failure_is_shrunk_from_the_tensors(self):
+        logits = np.full((3, 4), 1.0, np.float32)
+        logits[1, 2] = 200
+        path = self.npz(logits=logits, targets=np.array([0, 1, 2]))
+        p = self.run_program("verify", "--kernel", "scalar/naive", "--tensors", path, "--property",
+                             "loss.accurate", rc=1)
+        self.assertIn("n=1", p.stdout)
+
+    def test_refused(self):
+        x = np.zeros((2, 3), np.float32)
+        y = np.array([0, 1])
+        bad = {
+            "dtype": (dict(logits=x.astype(np.int32), targets=y), "logits"),
+            "complex": (dict(logits=x.astype(np.complex64), targets=y), "logits"),
+            "shape": (dict(logits=x, targets=np.array([0, 1, 2])), "targets"),
+            "rank": (dict(logits=x[0], targets=y), "logits"),
+            "range": (dict(logits=x, targets=np.array([0, 3])), "3"),
+            "negative": (dict(logits=x, targets=np.array([0, -1])), "-1"),
+            "missing": (dict(logits=x), "targets"),
+            "order": (dict(logits=np.asfortranarray(x), targets=y), "logits"),
+            "endian": (dict(logits=x.astype(">f4"), targets=y), "logits"),
+        }
+        for label, (arrays, says) in bad.items():
+            with self.subTest(label):
+                self.refused("verify", "--tensors", self.npz(**arrays), says=["t.npz", says])
+        self.refused("verify", "--tensors", self.npz(compressed=True, logits=x, targets=y),
+                     says=["t.npz", "savez"])
+        (self.cwd / "x.npz").write_bytes(b"not a zip")
+        self.refused("verify", "--tensors", "x.npz", says="x.npz")
+        whole = self.npz(logits=x, targets=y).read_bytes()
+        (self.cwd / "cut.npz").write_bytes(whole[: len(whole) // 2])
+        self.refused("verify", "--tensors", "cut.npz", says="cut.npz")
+
+
+class Reports(Cli):
+    def test_run_writes_everything(self):
+        p = self.run_program("run", "--kernel", "scalar/safe", "--kernel", "scalar/naive",
+                             "--problem", "op=ce dtype=f32 dir=fwdbwd n=8 v=10", *QUICK,
+                             "--out", "r", rc=0)
+        self.assertIn("expected to fail", p.stdout)
+        results = json.loads((self.cwd / "r/results.json").read_text())
+        self.assertEqual(results["schema"], 1)
+        self.assertTrue(any(t["kernel"] == "scalar/safe" for t in results["timings"]))
+        self.assertFalse(any(t["kernel"] == "scalar/naive" for t in results["timings"]))
+        xml.etree.ElementTree.parse(self.cwd / "r/junit.xml")
+        for name in ("report.md", "index.html"):
+            self.assertIn("scalar/safe", (self.cwd / "r" / name).read_text())
+
+    def test_report_renders_and_merges_shards(self):
+        for i in (1, 2):
+            self.run_program("verify", "--kernel", "scalar/safe", "--property", "loss.accurate",
+                             "--shard", f"{i}/2", "--out", f"s{i}", rc=0)
+        parts = [json.loads((self.cwd / f"s{i}/results.json").read_text()) for i in (1, 2)]
+        self.run_program("report", "s1/results.json", "s2/results.json", "--out", "m", rc=0)
+        merged = json.loads((self.cwd / "m/results.json").read_text())
+        self.assertEqual(merged["verdicts"][0]["cases"],
+                         sum(p["verdicts"][0]["cases"] for p in parts))
+        self.refused("report", "missing.json", says="missing.json")
+        (self.cwd / "bad.json").write_text("{")
+        self.refused("report", "bad.json", says="bad.json")
+
+    def test_lists_and_doctor(self):
+        for what in ("kernels", "properties", "domains", "mutants", "dialects"):
+            self.assertGreater(len(self.run_program("list", what, rc=0).stdout), 100)
+        self.run_program("list", "kernels", "nothing*", rc=5)
+        text = self.run_program("list", "kernels", "scalar/safe", "--problem", "dtype=bf16", rc=0)
+        self.assertIn("skip", text.stdout)
+        self.assertIn("scalar/safe", self.run_program("doctor", rc=0).stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
