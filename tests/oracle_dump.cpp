@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prints cases and their enclosures, all numbers in hexadecimal, for oracle_mpmath.py.
+
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+#include "oracle/reference.h"
+#include "tests/oracle_cases.h"
+
+namespace xent {
+namespace {
+
+using namespace oracle_tests;
+
+void print_tensor(const char* what, const Tensor& t) {
+  if (t.empty()) return;
+  std::printf("%s", what);
+  for (std::int64_t i = 0; i < t.size(); ++i) {
+    if (is_float(t.dtype)) std::printf(" %a", t.at(i));
+    else std::printf(" %lld", static_cast<long long>(t.integer(i)));
+  }
+  std::printf("\n");
+}
+
+void print(const std::string& what, const Enclosure& e) {
+  switch (e.kind) {
+    case Enclosure::Kind::number:
+      std::printf("%s %a %a %a\n", what.c_str(), e.hi, e.lo, e.rad);
+      return;
+    case Enclosure::Kind::plus_inf: std::printf("%s +inf\n", what.c_str()); return;
+    default: std::printf("%s unexpected\n", what.c_str());
+  }
+}
+
+void print_case(const TestCase& c, int level) {
+  const Problem& p = c.problem;
+  std::printf("case %s\n", to_text(p).c_str());
+  print_tensor("input", c.input);
+  print_tensor("target", c.target);
+  print_tensor("upstream", c.upstream);
+  Reference ref(c);
+  for (std::int64_t i = 0; i < p.loss_size(); ++i) {
+    print("loss " + std::to_string(i), ref.loss(i, level));
+  }
+  if (p.op != Op::ce) return;
+  for (std::int64_t r = 0; r < p.n; ++r) {
+    print("lse " + std::to_string(r), ref.lse(r, level));
+    for (std::int64_t j = 0; j < p.v; ++j) {
+      const std::string at = std::to_string(r) + " " + std::to_string(j);
+      print("p " + at, ref.probability(r, j, level));
+      print("g " + at, ref.grad(r, j, level));
+    }
+  }
+}
+
+TestCase softmax_case(Draw& draw, int i, DType dtype) {
+  const std::int64_t v = 1 + draw.below(9), n = 1 + draw.below(3);
+  std::vector<Row> rows;
+  std::vector<std::int64_t> labels;
+  for (std::int64_t r = 0; r < n; ++r) {
+    rows.push_back(random_row(draw, i % kRowKinds, v, dtype));
+    // Now and then a gap of any size.
+    if (draw.below(8) == 0) {
+      rows.back()[0] = rounded_to(std::ldexp(-draw.uniform(), static_cast<int>(draw.below(120))),
+                                  dtype);
+    }
+    labels.push_back(draw.below(9) == 0 ? draw.below(v) : random_label(draw, rows.back()));
+  }
+  const char* reduction = draw.one_of({"none", "none", "sum", "mean"});
+  TestCase c = logits_case(rows, labels, "dir=fwdbwd reduction=" + std::string(reduction) +
+                                             " dtype=" + std::string(name(dtype)));
+  if (draw.below(3) == 0) set_upstream(c, {draw.normal() * draw.one_of({1.0, 1e-30, 1e30})});
+  return c;
+}
+
+}  // namespace
+}  // namespace xent
+
+int main() {
+  using namespace xent;
+  oracle_tests::Draw draw(16);
+  for (int i = 0; i < 260; ++i) {
+    const DType dtype = draw.one_of({DType::f32, DType::f64, DType::bf16, DType::f16});
+    print_case(softmax_case(draw, i, dtype), i % Reference::kLevels);
+  }
+  for (int i = 0; i < 480; ++i) {
+    const DType dtype = draw.one_of({DType::f32, DType::f64});
+    const oracle_tests::Pair pair =
+        oracle_tests::random_pair(draw, i % oracle_tests::kPairKinds, 1 + draw.below(9), dtype);
+    const std::string more = "dtype=" + std::string(name(dtype));
+    for (const char* op : {"entropy", "cross-entropy", "kl"}) {
+      print_case(oracle_tests::probability_case(op, pair.p, pair.q, more), i % Reference::kLevels);
+    }
+  }
+}
