@@ -34,6 +34,7 @@ VerifyOptions verify_options(const Options& o, Results& results, ProgressLine& l
   v.seed = o.seed;
   v.budget_seconds = o.budget_seconds;
   v.jobs = o.jobs;
+  v.program = o.program;
   v.shard = o.shard;
   v.shards = o.shards;
   v.out = o.out.empty() ? "out" : o.out;

@@ -125,6 +125,15 @@ void refuse_later(int argc, char** argv) {
   }
 }
 
+/// No absolute path where a relative one does: lines are pasted into reports.
+std::string program_from_here(const std::filesystem::path& typed) {
+  if (!typed.is_absolute()) return typed.string();
+  std::error_code failed;
+  const auto relative = std::filesystem::relative(typed, failed);
+  const bool below = !failed && !relative.empty() && *relative.begin() != "..";
+  return below ? relative.string() : "xentcheck";
+}
+
 void require_command(int argc, char** argv) {
   if (argc < 2) throw UsageError("give a command: " + join(kCommands, ", ") + "; see --help");
   const std::string word = argv[1];
@@ -159,7 +168,9 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
     throw UsageError(message + "; see xentcheck --help");
   }
   o.command = app.get_subcommands().front()->get_name();
-  for (int i = 0; i < argc; ++i) o.line += (i ? " " : "") + std::string(i ? argv[i] : "xentcheck");
+  o.program = program_from_here(argv[0]);
+  o.line = o.program;
+  for (int i = 1; i < argc; ++i) o.line += std::string(1, ' ') + argv[i];
   if (!texts.shard.empty()) parse_shard(texts.shard, o);
   if (!texts.budget.empty()) parse_budget(texts.budget, o);
   if (!texts.seed.empty()) parse_seed(texts.seed, o);

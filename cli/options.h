@@ -14,7 +14,8 @@ namespace xent {
 /// The command line, parsed and checked for form.
 struct Options {
   std::string command;
-  std::string line;  ///< as typed, for reports
+  std::string program;  ///< how to call it from here: relative where it was called by its path
+  std::string line;     ///< as typed, for reports
   // WHAT
   std::vector<std::string> kernels;
   // HOW

@@ -32,7 +32,8 @@ std::string exact_text(const Enclosure& e) {
 }
 
 void print_value(const std::string& what, double got, const Enclosure& e, double bound, DType d) {
-  fmt::print("  {:<12} {:<24.17g} exact {:<24}", what, got, exact_text(e));
+  const std::string shown = std::isnan(got) ? "NaN" : fmt::format("{:.17g}", got);
+  fmt::print("  {:<12} {:<24} exact {:<24}", what, shown, exact_text(e));
   if (e.is_number() && std::isfinite(got)) {
     const double error = distance(got, e).upper;
     fmt::print(" error {:.3g} = {:.3g} ulp, {:.3g} of the bound {:.3g}", error,

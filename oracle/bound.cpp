@@ -126,15 +126,17 @@ double softmax_loss_bound(const RowFacts& f, const ErrorBudget& b, const Problem
   }
   const RowBound r(f, b, p.v);
   // L5, and L6 for the accurate form at a maximum.
-  if (p.op == Op::lse) return r.rigorous(r.sigma() + r.log_error() + f.lse, 0);
-  if (b.loss == LossForm::lse) return r.rigorous(r.sigma() + r.log_error() + f.lse + f.loss, 0);
+  // Magnitudes are multiplied by u one by one: their sum may overflow.
+  const double sums = r.sigma() + r.log_error();
+  if (p.op == Op::lse) return r.rigorous(sums, r.u() * f.lse);
+  if (b.loss == LossForm::lse) return r.rigorous(sums, r.u() * f.lse + r.u() * f.loss);
   if (b.loss == LossForm::accurate && f.target_is_max) {
     // log1p is concave: a relative error x of t moves it by at most x log1p(t), and x t / (1 + t).
     const double slope = std::min(f.loss, f.rest / (1 + f.rest) * kOutward);
     return r.rigorous(slope * r.sigma_rest() + f.loss * b.log_rel,
                       r.omega_of_rest() + r.omega_of_log());
   }
-  return r.rigorous(r.sigma() + r.log_error() + (f.max - f.target) + f.loss, 0);
+  return r.rigorous(sums, r.u() * (f.max - f.target) + r.u() * f.loss);
 }
 
 /// L9.

@@ -59,7 +59,7 @@ I abs_of(const I& x) {
 
 template <class I>
 double upper_double(const I& x) {
-  return mpfr_get_d(&raw(x)->right, MPFR_RNDU);
+  return mpfr_get_d(&raw(x)->right, MPFR_RNDU) + 0.0;  // -0 becomes 0
 }
 template <class I>
 double lower_double(const I& x) {
@@ -77,21 +77,20 @@ inline bool beyond_doubles(mpfr_srcptr x) {
   return beyond;
 }
 
-/// The interval as hi + lo +- rad. A number above every double is plus_inf; an interval around the
-/// largest double gets an infinite radius, which decides nothing.
+/// The interval as hi + lo +- rad. A number above every double is plus_inf; an interval that
+/// reaches beyond what rounds to a double gets an infinite radius, which decides nothing.
 template <class I>
 Enclosure to_enclosure(const I& x) {
   mpfr_srcptr left = &raw(x)->left;
   mpfr_srcptr right = &raw(x)->right;
   if (mpfr_nan_p(left) || mpfr_nan_p(right)) return Enclosure::special(Enclosure::Kind::nan);
-  constexpr double kMax = std::numeric_limits<double>::max();
   if (mpfr_sgn(left) > 0 && beyond_doubles(left)) {
     return Enclosure::special(Enclosure::Kind::plus_inf);
   }
   if (mpfr_sgn(right) < 0 && beyond_doubles(right)) {
     return Enclosure::special(Enclosure::Kind::minus_inf);
   }
-  if (mpfr_cmp_d(right, kMax) > 0 || mpfr_cmp_d(left, -kMax) < 0) {
+  if (std::isinf(mpfr_get_d(right, MPFR_RNDN)) || std::isinf(mpfr_get_d(left, MPFR_RNDN))) {
     return {Enclosure::Kind::number, 0, 0, std::numeric_limits<double>::infinity()};
   }
   mpfr_t t;

@@ -23,6 +23,7 @@ double overflow_threshold(DType d) {
 
 /// Enough digits to tell neighbours of the format apart.
 std::string number(double x, DType d = DType::f32) {
+  if (std::isnan(x)) return "NaN";
   char text[64];
   std::snprintf(text, sizeof text, "%.*g", d == DType::f64 ? 17 : 9, x);
   return text;

@@ -190,7 +190,8 @@ struct RowBuilder {
   RowValues build() const {
     RowValues r = takes_logits(c.problem.op) ? softmax() : information();
     if (facts && r.loss.is_number()) {
-      facts->loss = magnitude_upper(r.loss);
+      // At the largest double the outward rounding would overflow; the bound covers 2^-40.
+      facts->loss = std::min(magnitude_upper(r.loss), std::numeric_limits<double>::max());
       if (takes_logits(c.problem.op)) facts->condition += facts->loss;
     }
     return r;

@@ -36,6 +36,8 @@ TestCase with_op(const TestCase& c, Op op) {
   return d;
 }
 
+static std::string number(double x) { return std::isnan(x) ? "NaN" : fmt::format("{:.9g}", x); }
+
 void check_close(Judgement& j, double a, double b, double bound, bool bitwise,
                  const std::string& what) {
   const bool same_bits = std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
@@ -46,8 +48,8 @@ void check_close(Judgement& j, double a, double b, double bound, bool bitwise,
   } else if (bitwise) {
     j.check(false, fmt::format("{}: {:a} and {:a} should be the same bits", what, a, b));
   } else {
-    j.check(false, fmt::format("{}: {:.9g} and {:.9g} differ by {:.3g}, bound {:.3g}", what, a, b,
-                               std::fabs(a - b), bound));
+    j.check(false, fmt::format("{}: {} and {} differ, bound {:.3g}", what, number(a), number(b),
+                               bound));
   }
 }
 

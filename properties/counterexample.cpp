@@ -55,7 +55,7 @@ void build(ToShrink& f, const VerifyOptions& o, std::size_t number) {
     std::filesystem::create_directories(path.parent_path());
     save_case(path, {s.test_case, k.name, p.id});
     c.file = fmt::format("counterexamples/{}.case", number);
-    c.replay = fmt::format("xentcheck replay {} --kernel {}", path.string(), k.name);
+    c.replay = fmt::format("{} replay {} --kernel {}", o.program, path.string(), k.name);
   }
   f.row->counterexample = std::move(c);
 }

@@ -33,6 +33,7 @@ struct VerifyOptions {
   bool shrink = true;               ///< look for the smallest failing cases
   std::optional<TestCase> tensors;  ///< judge this case instead of generated ones
   std::filesystem::path out;        ///< counterexamples are saved under it; empty: not saved
+  std::string program = "xentcheck";  ///< what replay lines begin with
   std::function<void(const Progress&)> progress;  ///< called from one thread at a time
 };
 

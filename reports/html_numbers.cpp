@@ -44,7 +44,7 @@ std::string accuracy_table(const Results& r, const AccuracyGroup& group) {
       "<th scope=\"col\" rowspan=\"2\" class=\"n\">outputs</th>"
       "<th scope=\"colgroup\" colspan=\"3\" class=\"over\">error / bound</th>"
       "<th scope=\"colgroup\" colspan=\"4\" class=\"over\">error in ulps of the exact value</th>"
-      "<th scope=\"col\" rowspan=\"2\" class=\"n\">largest absolute</th>"
+      "<th scope=\"col\" rowspan=\"2\" class=\"n\">max error</th>"
       "<th scope=\"col\" rowspan=\"2\">best class</th></tr>\n<tr>" +
       html_heads("#worst|#p99.9|#mean|#worst|#p99.9|#mean|#bias");
   return html_table("Accuracy: " + group.property, "accuracy", heads, rows);

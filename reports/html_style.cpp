@@ -66,7 +66,8 @@ tbody tr + tr > * { border-top: 1px solid var(--rule); }
 .prose { white-space: normal; min-width: 15rem; }
 .muted, .absent { color: var(--soft); }
 .absent { font-style: italic; }
-.accuracy thead tr + tr th { padding: .34rem .7rem; }
+.accuracy th, .accuracy td { padding-left: .4rem; padding-right: .4rem; }
+.accuracy thead tr + tr th { padding: .34rem .4rem; }
 .over { text-align: center; padding-bottom: 0; }
 .mark { font-family: var(--sans); font-weight: 700; }
 .pass { color: var(--pass); }

@@ -48,7 +48,7 @@ class Verdicts(Cli):
         block = p.stdout.split("violates loss.extreme-logits")[1]
         classes = int(re.search(r"problem op=ce n=1 v=(\d+)", block)[1])
         self.assertLessEqual(classes, 2)
-        line = re.search(r"replay +xentcheck (replay .*)", block)[1].split()
+        line = re.search(r"replay +\S*xentcheck (replay .*)", block)[1].split()
         replay = self.run_program(*line, rc=1)
         self.assertIn("fail: ", replay.stdout)
         self.assertIn("exact", replay.stdout)
