@@ -14,6 +14,7 @@ namespace xent {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kMax = std::numeric_limits<double>::max();
 
 /// Enclosures of one row at one level. `grad` is of the output: upstream and 1/N included.
 struct RowValues {
@@ -98,7 +99,8 @@ RowFacts softmax_facts(const std::vector<double>& z, const std::vector<I>& e, co
   f.sum = upper_double(s);
   f.rest = upper_double(t);
   f.log_sum = std::max(0.0, upper_double(log_of(s)));
-  f.lse = upper_double(abs_of(log_sum_exp(s, m)));
+  // At the largest double outward rounding would overflow; the bounds cover 2^-40.
+  f.lse = std::min(upper_double(abs_of(log_sum_exp(s, m))), kMax);
   f.mean_gap = upper_double(I(gaps / s));
   f.rest_gap = y >= 0 && lower_double(t) > 0 ? upper_double(I(rest_gaps / t)) : kInf;
   f.below_max = upper_double(below);
@@ -190,8 +192,7 @@ struct RowBuilder {
   RowValues build() const {
     RowValues r = takes_logits(c.problem.op) ? softmax() : information();
     if (facts && r.loss.is_number()) {
-      // At the largest double the outward rounding would overflow; the bound covers 2^-40.
-      facts->loss = std::min(magnitude_upper(r.loss), std::numeric_limits<double>::max());
+      facts->loss = std::min(magnitude_upper(r.loss), kMax);
       if (takes_logits(c.problem.op)) facts->condition += facts->loss;
     }
     return r;

@@ -130,6 +130,43 @@ TEST(Bound, IsNoneWherePrecisionCannotCarryTheSum) {
   EXPECT_TRUE(std::isfinite(loss_bound(ref, b, 0)));
 }
 
+TEST(Bound, OfAnyFormIsTheLargest) {
+  const TestCase c = one_row({3, 1, -2, 3.5}, 0);
+  Reference ref(c);
+  ErrorBudget any = ErrorBudget::standard(c.problem);
+  for (const LossForm form : {LossForm::shifted, LossForm::lse, LossForm::accurate}) {
+    ErrorBudget one = any;
+    one.loss = form;
+    EXPECT_GE(loss_bound(ref, any, 0), loss_bound(ref, one, 0));
+  }
+  for (const GradForm form : {GradForm::quotient, GradForm::shifted}) {
+    for (const TargetForm target : {TargetForm::naive, TargetForm::accurate}) {
+      ErrorBudget one = any;
+      one.grad = form;
+      one.target = target;
+      for (const std::int64_t j : {0, 1}) {
+        EXPECT_GE(grad_bound(ref, any, 0, j), grad_bound(ref, one, 0, j));
+      }
+    }
+  }
+}
+
+// A kernel of unknown order may fuse the shift, and then exp(0) is 1 only at 0 and powers of two.
+TEST(Bound, HasNoSummationTermWherePartialSumsAreIntegers) {
+  const auto bound = [](double c, SumOrder order) {
+    const TestCase row = one_row(Row(1000, c), 0, "dtype=f32 dir=fwd");
+    Reference ref(row);
+    ErrorBudget b = ErrorBudget::standard(row.problem);
+    b.order = order;
+    b.loss = LossForm::shifted;
+    return loss_bound(ref, b, 0) / unit_roundoff(DType::f32);
+  };
+  EXPECT_LT(bound(0, SumOrder::any), 999);
+  EXPECT_LT(bound(-8, SumOrder::any), 999);
+  EXPECT_LT(bound(3.7, SumOrder::sequential), 999);
+  EXPECT_GT(bound(3.7, SumOrder::any), 999);
+}
+
 // lse has either sign, so it is the op whose reduced losses cancel.
 TEST(Bound, HoldsForLogSumExpAndItsReductions) {
   Ratios ratios;

@@ -62,15 +62,19 @@ TestCase softmax_case(Draw& draw, int i, DType dtype) {
     rows.push_back(random_row(draw, i % kRowKinds, v, dtype));
     // Now and then a gap of any size.
     if (draw.below(8) == 0) {
-      rows.back()[0] = rounded_to(std::ldexp(-draw.uniform(), static_cast<int>(draw.below(120))),
-                                  dtype);
+      const int exponent = static_cast<int>(draw.below(format(dtype).emax));
+      rows.back()[0] = rounded_to(std::ldexp(-draw.uniform(), exponent), dtype);
     }
     labels.push_back(draw.below(9) == 0 ? draw.below(v) : random_label(draw, rows.back()));
   }
   const char* reduction = draw.one_of({"none", "none", "sum", "mean"});
   TestCase c = logits_case(rows, labels, "dir=fwdbwd reduction=" + std::string(reduction) +
                                              " dtype=" + std::string(name(dtype)));
-  if (draw.below(3) == 0) set_upstream(c, {draw.normal() * draw.one_of({1.0, 1e-30, 1e30})});
+  if (draw.below(3) == 0) {
+    const std::int64_t most = format(dtype).emax / 4;
+    const auto exponent = static_cast<int>(draw.below(2 * most + 1) - most);
+    set_upstream(c, {std::ldexp(draw.normal(), exponent)});
+  }
   return c;
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Recomputes what oracle_dump prints with mpmath, without any shift by a maximum, and tests that
-each exact value is in its enclosure: oracle_mpmath.py PATH_OF_ORACLE_DUMP."""
+each exact value is in its enclosure, and not in the enclosure moved by three radii:
+oracle_mpmath.py PATH_OF_ORACLE_DUMP."""
 
 import collections
 import subprocess
@@ -25,11 +26,9 @@ def rows_of(values, problem):
 
 
 def working_bits(values):
-    """Enough that an exponential 1100 bits below the greatest still has 300 bits."""
-    finite = [abs(x) for x in values if mpmath.isfinite(x)]
-    largest = max(finite, default=mpf(0))
-    spread = min(int(3 * largest) + 1, 1500)
-    return 400 + spread + (int(mpmath.log(largest, 2)) + 2 if largest > 1 else 0)
+    """1500 bits below a unit, so that 400 are left of the least double, 2^-1074."""
+    largest = max([abs(x) for x in values if mpmath.isfinite(x)] + [mpf(1)])
+    return 1500 + int(mpmath.log(largest, 2)) + 1
 
 
 def exp(x):
@@ -83,24 +82,31 @@ def exact_values(case):
     return exact
 
 
-def inside(exact, words, slack):
-    """Whether the exact value, known to within slack, may be in the printed enclosure."""
+def wrong_enclosure(exact, words, slack):
+    """What is wrong with an enclosure of the exact value, known to within slack; or None."""
     if words == ["+inf"]:
-        return exact > GREATEST
+        return None if exact > GREATEST else "is no overflow"
     high, low, radius = map(number, words)
-    return abs(exact - high - low) <= radius + slack
+    if abs(exact - high - low) > radius + slack:
+        return "is not in"
+    # Moved by three radii, or by 1 where there is none, it must leave the value outside.
+    if abs(exact - high - low - (3 * radius or 1)) <= radius + slack:
+        return "cannot be told from its neighbours in"
+    return None
 
 
 def check_case(case):
     """(checks, violations) of one case."""
     values = case["input"] + case.get("upstream", [])
-    # Probabilities below 1 have logarithms of at most 1075.
     mpmath.mp.prec = working_bits(values)
     exact = exact_values(case)
-    largest = max([abs(x) for x in values if mpmath.isfinite(x)] + [mpf(1100)])
-    slack = mpmath.ldexp(largest, 20 - mpmath.mp.prec)
-    wrong = [f"{case['text']}: {key} = {exact[key]} is not in {' '.join(words)}"
-             for key, words in case["enclosures"].items() if not inside(exact[key], words, slack)]
+    slack = mpmath.ldexp(1, -1400)
+    wrong = []
+    for key, words in case["enclosures"].items():
+        fault = wrong_enclosure(exact[key], words, slack)
+        if fault:
+            value = mpmath.nstr(exact[key], 40)
+            wrong.append(f"{case['text']}: {key} = {value} {fault} {' '.join(words)}")
     return len(case["enclosures"]), wrong
 
 

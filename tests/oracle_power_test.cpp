@@ -64,16 +64,23 @@ TEST(Power, OneDroppedClassShowsInTheLossOfIndexBitRows) {
   }
 }
 
-// The gradient 1 / K has no logarithm in its bound and tells at any size.
-TEST(Power, OneDroppedClassShowsInEveryGradientOfAnIntegerRowAtV262144) {
-  const std::int64_t v = 262144;
-  const TestCase c = one_row(Row(static_cast<std::size_t>(v), 0), 0, "dtype=f32 dir=bwd");
-  const ErrorBudget b = ErrorBudget::standard(c.problem);
-  Reference ref(c);
-  const auto k = static_cast<double>(v);
-  for (const std::int64_t j : {std::int64_t{1}, v / 2, v - 1}) {
-    EXPECT_GT(1 / (k - 1) - 1 / k, 2 * grad_bound(ref, b, 0, j));
-  }
+// 1 / K of each live class. As quotients the gradients have no logarithm in their bound and tell
+// at any size.
+TEST(Power, OneDroppedClassShowsInEveryGradientAtV262144) {
+  const auto rejects = [](std::int64_t live, GradForm form) {
+    const std::int64_t v = 262144;
+    const TestCase c = one_row(integer_row(v, live, 0), 0, "dtype=f32 dir=bwd");
+    ErrorBudget b = ErrorBudget::standard(c.problem);
+    b.grad = form;
+    Reference ref(c);
+    const auto k = static_cast<double>(live);
+    const std::int64_t step = v / live;
+    for (const std::int64_t j : {step, v / 2, v - step}) {
+      EXPECT_GT(1 / (k - 1) - 1 / k, 2 * grad_bound(ref, b, 0, j)) << live;
+    }
+  };
+  rejects(262144 / 8, GradForm::any);
+  rejects(262144, GradForm::quotient);
 }
 
 // The class that the sum forgets is the spike: others are 64 below, or absent.
