@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <cmath>
+#include <csignal>
 
 #include "bench/bench.h"
 #include "cli/commands.h"
@@ -11,6 +13,7 @@
 #include "cli/tensors.h"
 #include "cli/terminal.h"
 #include "core/error.h"
+#include "core/text.h"
 #include "properties/engine.h"
 #include "reports/reports.h"
 
@@ -21,6 +24,16 @@ namespace {
 constexpr const char* kBenchProblems[] = {
     "op=ce dtype=f32 dir=fwd,fwdbwd n=8192 v=10", "op=ce dtype=f32 dir=fwd,fwdbwd n=1024 v=1000",
     "op=ce dtype=f32 dir=fwd,fwdbwd n=256 v=50257", "op=ce dtype=f64 dir=fwdbwd n=128 v=50257"};
+
+std::atomic<bool> interrupted = false;
+
+/// The first Ctrl-C ends the judging and writes what was gathered; a second one kills.
+void stop_on_interrupt() {
+  std::signal(SIGINT, [](int) {
+    interrupted = true;
+    std::signal(SIGINT, SIG_DFL);
+  });
+}
 
 double seconds_since(std::chrono::steady_clock::time_point t) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
@@ -35,6 +48,8 @@ VerifyOptions verify_options(const Options& o, Results& results, ProgressLine& l
   v.budget_seconds = o.budget_seconds;
   v.jobs = o.jobs;
   v.program = o.program;
+  if (!o.promise.empty()) v.replay_options = " --promise " + shell_word(o.promise);
+  v.stop = &interrupted;
   v.shard = o.shard;
   v.shards = o.shards;
   v.out = o.out.empty() ? "out" : o.out;
@@ -43,13 +58,29 @@ VerifyOptions verify_options(const Options& o, Results& results, ProgressLine& l
   return v;
 }
 
-/// A kernel's verdict: that of its worst property.
-Verdict verdict_of(const Results& r, const Kernel& k) {
+/// A kernel's verdict on a problem: that of its worst property, and a pass only if its losses, and
+/// gradients where they are timed, were found accurate.
+Verdict verdict_of(const Results& r, const Kernel& k, const Problem& p) {
   Verdict worst = Verdict::skip;
+  bool loss = !p.wants_loss(), grad = !p.wants_grad();
   for (const VerdictRow& row : r.verdicts) {
-    if (row.kernel == k.name) worst = graver(worst, row.vacuous ? Verdict::fail : row.verdict);
+    if (row.kernel != k.name) continue;
+    worst = graver(worst, row.vacuous ? Verdict::fail : row.verdict);
+    const bool passed = row.verdict == Verdict::pass && !row.vacuous;
+    loss |= passed && row.property == "loss.accurate";
+    grad |= passed && row.property == "grad.accurate";
   }
-  return worst;
+  return worst == Verdict::pass && !(loss && grad) ? Verdict::skip : worst;
+}
+
+/// Kernels of which nothing was judged are easily overlooked beside others.
+void note_unjudged(Results& r) {
+  for (const KernelInfo& k : r.kernels) {
+    const bool judged = std::any_of(r.verdicts.begin(), r.verdicts.end(), [&](const auto& row) {
+      return row.kernel == k.name && row.cases > 0;
+    });
+    if (!judged) r.notes.push_back(k.name + ": nothing was judged");
+  }
 }
 
 void time_kernels(const std::vector<Kernel>& kernels, const Options& o, Results& r,
@@ -65,7 +96,7 @@ void time_kernels(const std::vector<Kernel>& kernels, const Options& o, Results&
     }
   }
   BenchResult timed =
-      bench(kernels, [&](const Kernel& k, const Problem&) { return verdict_of(r, k); }, b);
+      bench(kernels, [&](const Kernel& k, const Problem& p) { return verdict_of(r, k, p); }, b);
   r.timings = std::move(timed.timings);
   r.limits = std::move(timed.limits);
   for (std::string& note : timed.notes) r.notes.push_back(std::move(note));
@@ -82,10 +113,22 @@ void write_reports(const Results& r, const Options& o) {
   fmt::print("written to {}\n", out.string());
 }
 
-/// Fails before the work, not after it.
+/// Fails before the work, not after it, and leaves older results alone.
 void require_writable(const Options& o) {
   if (o.out.empty()) return;
-  write_file(o.out / "results.json", "");
+  const std::filesystem::path probe = o.out / "counterexamples" / ".probe";
+  write_file(probe, "");
+  std::error_code ignored;
+  std::filesystem::remove(probe, ignored);
+  std::filesystem::remove(probe.parent_path(), ignored);  // unless it holds something
+}
+
+/// Everything that can be wrong with the choice is said before anything is printed.
+void require_known(const Options& o) {
+  find_profile(o.profile);
+  for (const Property& p : selected_properties(o.selection)) {
+    recipe_space(p, find_profile(o.profile), o.selection);
+  }
 }
 
 /// The problems of the bench decide what is verified first; sizes are the profile's.
@@ -109,17 +152,22 @@ Exit judge_command(const Options& o) {
   if (!o.selection.problem.empty()) parse_problems(o.selection.problem);
   ProgressLine line;
   const VerifyOptions v = verify_options(verifying(o), r, line);
+  require_known(o);
   require_writable(o);
   print_head(r, kernels.size());
   if (kernels.empty()) {
     fmt::print("{}\n", why_none(o));
     return Exit::nothing;
   }
+  stop_on_interrupt();
   verify(kernels, v, r);
   line.clear();
-  const Exit judged = exit_code(r, o.strict);
-  const bool go_on = judged == Exit::ok || o.keep_going || o.include_failing;
-  if (o.command != "verify" && go_on) time_kernels(kernels, o, r, line);
+  note_unjudged(r);
+  Exit judged = exit_code(r, o.strict);
+  if (interrupted && judged == Exit::ok) judged = Exit::inconclusive;
+  const bool go_on =
+      judged == Exit::ok || o.command == "run" || o.keep_going || o.include_failing;
+  if (o.command != "verify" && go_on && !interrupted) time_kernels(kernels, o, r, line);
   line.clear();
   r.seconds = seconds_since(started);
   print_verdicts(r);

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
 #include <iostream>
 #include <thread>
 
@@ -50,13 +51,22 @@ void parse_budget(const std::string& text, Options& o) {
 }
 
 void parse_seed(const std::string& text, Options& o) {
-  const auto seed = parse_hex(text.starts_with("0x") ? text.substr(2) : text);
+  std::string digits = text;
+  std::transform(digits.begin(), digits.end(), digits.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  const auto seed = parse_hex(digits.starts_with("0x") ? digits.substr(2) : digits);
   if (!seed) throw UsageError("--seed " + text + ": give up to 16 hexadecimal digits, as 5eed");
   o.seed = *seed;
 }
 
+std::int64_t count(const std::string& option, const std::string& text, std::int64_t most) {
+  const auto n = parse_integer(text);
+  if (n && *n >= 1 && *n <= most) return *n;
+  throw UsageError(option + " " + text + ": give a whole number from 1 to " + std::to_string(most));
+}
+
 struct Texts {
-  std::string shard, budget, seed;
+  std::string shard, budget, seed, cases, jobs;
 };
 
 void add_what(CLI::App* app, Options& o) {
@@ -73,14 +83,13 @@ void add_how(CLI::App* app, Options& o, Texts& t) {
   app->add_option("--tensors", o.tensors, "Judge captured tensors: a .npz with logits and targets");
   app->add_option("--profile", o.profile, "How much: smoke (default), ci or nightly");
   app->add_option("--budget", t.budget, "Wall-clock limit of the judging, as 60s");
-  app->add_option("--cases", o.cases, "Cases for each property")->check(CLI::PositiveNumber);
+  app->add_option("--cases", t.cases, "Cases for each property, at least one a domain");
   app->add_option("--seed", t.seed, "Seed, hexadecimal");
   app->add_option("--shard", t.shard, "Judge part I of N: I/N");
-  app->add_option("--jobs", o.jobs, "Threads of the judge; results do not depend on it")
-      ->check(CLI::PositiveNumber);
+  app->add_option("--jobs", t.jobs, "Threads of the judge; results do not depend on it");
   app->add_flag("--include-failing", o.include_failing, "Time what failed, too, and mark it");
   app->add_flag("--strict", o.strict, "Findings count as failures");
-  app->add_flag("--keep-going", o.keep_going, "Bench even if a verdict failed");
+  app->add_flag("--keep-going", o.keep_going, "Time what passed although something failed");
 }
 
 void add_out(CLI::App* app, Options& o) {
@@ -112,6 +121,7 @@ void add_commands(CLI::App& app, Options& o, Texts& t) {
   replay->add_option("case", o.files, "A .case file")->required()->expected(1);
   add_what(replay, o);
   replay->add_option("--property", o.selection.properties, "Instead of the one in the file");
+  replay->add_option("--promise", o.promise, "Judge as if promised");
   app.add_subcommand("doctor", "What this machine can run, what is missing, how to get it");
 }
 
@@ -170,10 +180,17 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   o.command = app.get_subcommands().front()->get_name();
   o.program = program_from_here(argv[0]);
   o.line = o.program;
-  for (int i = 1; i < argc; ++i) o.line += std::string(1, ' ') + argv[i];
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    o.line += ' ';
+    const bool plain_option = word.starts_with('-') && shell_word(word.substr(1)) == word.substr(1);
+    o.line += plain_option ? word : shell_word(word);
+  }
   if (!texts.shard.empty()) parse_shard(texts.shard, o);
   if (!texts.budget.empty()) parse_budget(texts.budget, o);
   if (!texts.seed.empty()) parse_seed(texts.seed, o);
+  if (!texts.cases.empty()) o.cases = count("--cases", texts.cases, 1000000);
+  if (!texts.jobs.empty()) o.jobs = static_cast<int>(count("--jobs", texts.jobs, 256));
   return std::nullopt;
 }
 

@@ -15,9 +15,14 @@ namespace {
 struct Totals {
   std::int64_t passed = 0, failed = 0, skipped = 0, other = 0;
   std::int64_t cases = 0, checks = 0;
+  std::int64_t outputs = 0;  ///< compared with an enclosure
   double worst = 0;
-  bool any_failed() const { return failed > 0; }
 };
+
+/// What was not measured is not 0.
+std::string worst_text(const Totals& t) {
+  return t.outputs > 0 || t.worst > 0 ? fmt::format("{:.3g}", t.worst) : "-";
+}
 
 void add(Totals& t, const VerdictRow& r) {
   const bool fail = r.verdict == Verdict::fail || r.vacuous;
@@ -27,7 +32,8 @@ void add(Totals& t, const VerdictRow& r) {
   t.other += r.verdict == Verdict::inconclusive || r.verdict == Verdict::error;
   t.cases += r.cases;
   t.checks += r.checks;
-  t.worst = std::max(t.worst, r.worst.max_over_bound);
+  t.outputs += r.worst.outputs;
+  t.worst = std::max(t.worst, r.worst.error_over_bound);
 }
 
 std::string counts(const Totals& t) {
@@ -40,10 +46,10 @@ std::string counts(const Totals& t) {
 }
 
 std::string word(const Totals& t, bool expected_to_fail) {
-  if (t.other) return bad("?     ");
-  if (t.failed) return expected_to_fail ? dim("xfail ") : bad("FAIL  ");
-  if (!t.passed) return dim("skip  ");
-  return expected_to_fail ? bad("XPASS ") : good("pass  ");
+  if (t.other) return bad("?    ");
+  if (t.failed) return expected_to_fail ? dim("xfail") : bad("FAIL ");
+  if (!t.passed) return dim("skip ");
+  return expected_to_fail ? bad("XPASS") : good("pass ");
 }
 
 void print_kernels(const Results& r) {
@@ -58,17 +64,17 @@ void print_kernels(const Results& r) {
       expected |= row.expected_to_fail && r.expectations;
       if (reason.empty()) reason = row.reason;
     }
-    fmt::print("{}{:<26} {}", word(t, expected), k.name, counts(t));
+    fmt::print("{} {:<26} {}", word(t, expected), k.name, counts(t));
     if (t.cases == 0) {
       fmt::print("  {}\n", reason);
       continue;
     }
-    fmt::print("; {} cases, worst error/bound {:.3g}\n", t.cases, t.worst);
+    fmt::print("; {} cases, worst error/bound {}\n", t.cases, worst_text(t));
   }
 }
 
 void print_properties(const Results& r) {
-  fmt::print("\n{:<26} {:>7} {:>9} {:>11} {:>6} {:>6}\n", "property", "cases", "checks",
+  fmt::print("\n{:<25}{:<5} {:>6} {:>9} {:>11} {:>5} {:>5}\n", "property", "", "cases", "checks",
              "error/bound", "power", "floor");
   for (const PropertyInfo& p : r.properties) {
     Totals t;
@@ -81,8 +87,10 @@ void print_properties(const Results& r) {
       if (row.power) power = std::min(power.value_or(1.0), *row.power);
     }
     const std::string shown = power ? fmt::format("{:.2f}", *power) : "-";
-    fmt::print("{:<26} {:>7} {:>9} {:>11.3g} {:>6} {:>6}\n", p.id, t.cases, t.checks, t.worst,
-               shown, power ? fmt::format("{:.2f}", floor) : "-");
+    if (t.passed + t.failed + t.skipped + t.other == 0) continue;
+    fmt::print("{:<25}{} {:>6} {:>9} {:>11} {:>5} {:>5}\n", p.id, word(t, false),
+               t.cases, t.checks, worst_text(t), shown,
+               power ? fmt::format("{:.2f}", floor) : "-");
   }
 }
 
@@ -114,7 +122,8 @@ void print_failure(const VerdictRow& row, const std::string& title, bool expecte
 }  // namespace
 
 void print_head(const Results& r, std::size_t kernels) {
-  fmt::print("seed {}  profile {}  {} kernels\n", r.seed, r.profile, kernels);
+  fmt::print("seed {}  profile {}  {} kernel{}\n", r.seed, r.profile, kernels,
+             kernels == 1 ? "" : "s");
   std::fflush(stdout);
 }
 
@@ -171,15 +180,17 @@ void print_timings(const Results& r) {
 }
 
 void print_tail(const Results& r, Exit code) {
-  std::int64_t passed = 0, failed = 0, skipped = 0, expected = 0;
+  std::int64_t passed = 0, failed = 0, skipped = 0, expected = 0, undecided = 0;
   for (const VerdictRow& row : r.verdicts) {
     const bool fail = row.verdict == Verdict::fail || row.vacuous;
     if (fail && r.expectations && row.expected_to_fail) ++expected;
     else if (fail) ++failed;
     passed += !fail && row.verdict == Verdict::pass;
     skipped += row.verdict == Verdict::skip;
+    undecided += row.verdict == Verdict::inconclusive || row.verdict == Verdict::error;
   }
   fmt::print("\n{} passed, {} failed, {} skipped", passed, failed, skipped);
+  if (undecided) fmt::print(", {} undecided", undecided);
   if (expected) fmt::print(", {} failed as expected", expected);
   fmt::print(" in {:.1f} s (seed {})", r.seconds, r.seed);
   if (code == Exit::nothing) fmt::print("; nothing was judged");

@@ -153,4 +153,12 @@ TestCase case_from_tensors(const std::map<std::string, Tensor>& tensors, const P
   return c;
 }
 
+std::map<std::string, Tensor> tensors_of(const TestCase& c) {
+  std::map<std::string, Tensor> tensors{{"logits", c.input}};
+  if (!c.target.empty()) tensors["targets"] = c.target;
+  if (!c.weight.empty()) tensors["weight"] = c.weight;
+  if (!c.upstream.empty()) tensors["upstream"] = c.upstream;
+  return tensors;
+}
+
 }  // namespace xent

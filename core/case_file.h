@@ -52,4 +52,8 @@ void save_npz(const std::filesystem::path&, const std::map<std::string, Tensor>&
 /// `dtype=bf16` in `base`. Shapes and types in `base` are replaced by the tensors' own.
 TestCase case_from_tensors(const std::map<std::string, Tensor>&, const Problem& base);
 
+/// The arrays that case_from_tensors takes: `logits` (whatever the op's input is), `targets`,
+/// `weight`, `upstream`, as far as the case has them.
+std::map<std::string, Tensor> tensors_of(const TestCase&);
+
 }  // namespace xent

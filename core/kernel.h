@@ -48,7 +48,8 @@ struct Faults {
 
 /// Where a kernel finds its data.
 struct BindOptions {
-  /// Every buffer starts this many elements after a 4096-byte boundary.
+  /// Buffers start this many elements after a 4096-byte boundary, times 1 for the input, 2 for
+  /// the targets, 3 for the upstream gradient, 4 for the loss, 5 for the gradient.
   std::size_t offset_elements = 0;
   /// The gradient is the logits' own memory (kernels that promise in-place only).
   bool in_place = false;

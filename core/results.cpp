@@ -40,10 +40,10 @@ void merge_profile(ErrorProfile& into, const ErrorProfile& from) {
   const auto a = static_cast<double>(into.outputs);
   const auto b = static_cast<double>(from.outputs);
   into.outputs += from.outputs;
-  into.max_over_bound = std::max(into.max_over_bound, from.max_over_bound);
+  into.error_over_bound = std::max(into.error_over_bound, from.error_over_bound);
   into.p999_over_bound = std::max(into.p999_over_bound, from.p999_over_bound);
   into.mean_over_bound = weighted(into.mean_over_bound, a, from.mean_over_bound, b);
-  if (std::abs(from.worst_ulp) > std::abs(into.worst_ulp)) into.worst_ulp = from.worst_ulp;
+  if (std::abs(from.ulp) > std::abs(into.ulp)) into.ulp = from.ulp;
   into.p999_ulp = std::max(into.p999_ulp, from.p999_ulp);
   into.mean_ulp = weighted(into.mean_ulp, a, from.mean_ulp, b);
   into.bias_ulp = weighted(into.bias_ulp, a, from.bias_ulp, b);
@@ -65,14 +65,15 @@ void merge_power(VerdictRow& into, const VerdictRow& from) {
     into.power = from.power;
   }
   into.floor = std::max(into.floor, from.floor);
-  into.vacuous = into.power ? *into.power < into.floor : into.vacuous || from.vacuous;
+  into.vacuous = into.verdict == Verdict::pass &&
+                 (into.power ? *into.power < into.floor : into.vacuous || from.vacuous);
 }
 
 void merge_row(VerdictRow& into, const VerdictRow& from) {
   const Verdict verdict = graver(into.verdict, from.verdict);
   const bool from_is_worse =
       verdict != into.verdict || (verdict == from.verdict && verdict != Verdict::fail &&
-                                  from.worst.max_over_bound > into.worst.max_over_bound);
+                                  from.worst.error_over_bound > into.worst.error_over_bound);
   if (from_is_worse) {
     into.problem = from.problem;
     into.reason = from.reason;

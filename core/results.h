@@ -14,10 +14,10 @@ namespace xent {
 /// Errors of many outputs against their enclosures. Percentiles are over the judged outputs.
 struct ErrorProfile {
   std::int64_t outputs = 0;       ///< judged with a number as the expected value
-  double max_over_bound = 0;      ///< |error| / bound
+  double error_over_bound = 0;      ///< |error| / bound
   double p999_over_bound = 0;
   double mean_over_bound = 0;
-  double worst_ulp = 0;           ///< signed, of the largest |error| in ulps of the exact value
+  double ulp = 0;           ///< signed, of the largest |error| in ulps of the exact value
   double p999_ulp = 0;            ///< of |ulp|
   double mean_ulp = 0;            ///< of |ulp|
   double bias_ulp = 0;            ///< mean of the signed ulps
@@ -41,7 +41,7 @@ struct VerdictRow {
   std::string property;
   Verdict verdict = Verdict::skip;
   std::string reason;    ///< of a skip or error, or of vacuity
-  std::string problem;   ///< of the worst case: the failing one, else that of max_over_bound
+  std::string problem;   ///< of the worst case: the failing one, else that of error_over_bound
   std::int64_t cases = 0;    ///< judged
   std::int64_t checks = 0;   ///< comparisons made
   std::int64_t skipped = 0;  ///< cases that the kernel does not support

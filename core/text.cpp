@@ -66,6 +66,20 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
+std::string shell_word(std::string_view word) {
+  constexpr std::string_view kHarmless =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,=@%";
+  const bool harmless =
+      !word.empty() && word.find_first_not_of(kHarmless) == std::string_view::npos;
+  if (harmless) return std::string(word.starts_with('-') ? "./" : "") + std::string(word);
+  std::string text = "'";
+  for (const char c : word) {
+    if (c == '\'') text += "'\\''";
+    else text += c;
+  }
+  return text + "'";
+}
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   std::string text;
   for (std::size_t i = 0; i < parts.size(); ++i) {

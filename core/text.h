@@ -20,6 +20,9 @@ std::string nearest_hint(std::string_view word, const std::vector<std::string>& 
 /// The text with control characters as '?', so that a message that quotes it stays one line.
 std::string one_line(std::string_view text);
 
+/// As a word of a POSIX shell: in single quotes if it holds more than the harmless characters.
+std::string shell_word(std::string_view);
+
 std::string join(const std::vector<std::string>&, std::string_view separator);
 
 /// Parts between separators, empty ones included.

@@ -40,13 +40,15 @@ HostInvocation::HostInvocation(const TestCase& c, const BindOptions& options, Ho
       f64_(std::move(f64)) {
   const std::size_t offset = options.offset_elements;
   input_ = make_input(in_place_ ? "grad" : input_name(problem_.op), c.input, offset);
-  target_ = make_input("targets", c.target, offset);
-  upstream_ = make_input("upstream", c.upstream, offset);
+  target_ = make_input("targets", c.target, 2 * offset);
+  upstream_ = make_input("upstream", c.upstream, 3 * offset);
   const DType out = problem_.output_dtype();
-  if (problem_.wants_loss()) loss_.emplace(vector_shape("loss", out, problem_.loss_size()), offset);
+  if (problem_.wants_loss()) {
+    loss_.emplace(vector_shape("loss", out, problem_.loss_size()), 4 * offset);
+  }
   if (problem_.wants_grad() && !in_place_) {
     grad_.emplace(GuardedBuffer::Shape{"grad", out, problem_.n, problem_.v, problem_.row_stride()},
-                  offset);
+                  5 * offset);
   }
   reset();
 }

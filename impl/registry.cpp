@@ -36,6 +36,7 @@ constexpr Factory kMutants[] = {
     mutant_sum_for_mean,
     mutant_input_scribbler,
     mutant_aligned_head_skipped,
+    mutant_stride_ignored,
     mutant_in_place_rereads,
     mutant_last_class_dropped,
     mutant_lse_minus_logit,

@@ -40,6 +40,10 @@ void ErrorSamples::add(double over_bound, double ulp_error, double absolute, dou
   max_conditioned_ = std::max(max_conditioned_, conditioned);
 }
 
+void ErrorSamples::add_unbounded() {
+  max_over_bound_ = std::numeric_limits<double>::infinity();
+}
+
 void ErrorSamples::append(const ErrorSamples& o) {
   size_ += o.size_;
   for (const auto& [b, count] : o.over_bound_) over_bound_[b] += count;
@@ -68,10 +72,10 @@ ErrorProfile ErrorSamples::profile() const {
   p.outputs = size_;
   if (size_ == 0) return p;
   const auto n = static_cast<double>(size_);
-  p.max_over_bound = max_over_bound_;
+  p.error_over_bound = max_over_bound_;
   p.p999_over_bound = std::min(quantile(over_bound_, 0.999), max_over_bound_);
   p.mean_over_bound = sum_over_bound_ / n;
-  p.worst_ulp = worst_ulp_;
+  p.ulp = worst_ulp_;
   p.p999_ulp = std::min(quantile(ulp_, 0.999), std::fabs(worst_ulp_));
   p.mean_ulp = sum_abs_ulp_ / n;
   p.bias_ulp = sum_ulp_ / n;

@@ -78,8 +78,12 @@ struct Element {
   Enclosure first;  ///< the exact answer at level 0
 };
 
-void record_error(ErrorSamples& errors, const Element& e, const Enclosure& truth) {
-  if (!truth.is_number() || !std::isfinite(e.value)) return;
+void record_error(ErrorSamples& errors, const Element& e, const Enclosure& truth,
+                  Verdict verdict) {
+  if (!truth.is_number() || !std::isfinite(e.value)) {
+    if (verdict == Verdict::fail) errors.add_unbounded();
+    return;
+  }
   const double error = distance(e.value, truth).upper;
   const double sign = (e.value - truth.hi) - truth.lo < 0 ? -1 : 1;
   const double scale = unit_roundoff(e.format) * e.condition;
@@ -109,7 +113,7 @@ void judge_element(Judgement& all, const Element& e, const What& what, const Exa
   if (all.verdict != before && verdict != Verdict::pass) {
     all.message = complaint(what(), e.value, truth, e.bound, e.format);
   }
-  record_error(all.errors, e, truth);
+  record_error(all.errors, e, truth, verdict);
 }
 
 std::string question_name(Reference& ref, std::int64_t row) {
@@ -182,7 +186,9 @@ Judgement judge_loss(Reference& ref, const ErrorBudget& budget, const Tensor& lo
       ++all.excluded[question_name(ref, p.reduction == Reduction::none ? i : undefined_row(ref))];
       continue;
     }
-    if (first.is_number() && sum_overflows(ref, budget.accumulate)) {
+    // On the way to a mean of losses >= 0 only +inf may come up.
+    const bool excused = !std::isnan(loss.at(i)) || p.op != Op::ce;
+    if (first.is_number() && excused && sum_overflows(ref, budget.accumulate)) {
       ++all.excluded["intermediate-overflow"];
       continue;
     }

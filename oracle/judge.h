@@ -20,10 +20,12 @@ namespace xent {
 class ErrorSamples {
  public:
   void add(double over_bound, double ulp, double absolute, double conditioned);
+  /// A wrong output without a finite error: infinitely beyond its bound, in no other figure.
+  void add_unbounded();
   void append(const ErrorSamples&);
   ErrorProfile profile() const;
   std::int64_t size() const { return size_; }
-  double max_over_bound() const { return max_over_bound_; }
+  double error_over_bound() const { return max_over_bound_; }
 
  private:
   using Histogram = std::map<int, std::int64_t>;

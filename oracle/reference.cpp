@@ -142,6 +142,8 @@ struct RowBuilder {
     else if (y >= 0) r.loss = to_enclosure(index_loss(s, t, m, z[static_cast<std::size_t>(y)]));
     if (facts) *facts = softmax_facts(z, e, s, t, m, y);
     const I g = factor();
+    r.probability.reserve(z.size());
+    if (c.problem.wants_grad() && y >= 0) r.grad.reserve(z.size());
     for (std::int64_t j = 0; j < v; ++j) {
       const I& e_j = e[static_cast<std::size_t>(j)];
       r.probability.push_back(to_enclosure(probability_of(e_j, s)));
@@ -334,5 +336,7 @@ Enclosure Reference::grad(std::int64_t row, std::int64_t j, int level) {
   if (const auto special = impl_->answer(row, false)) return *special;
   return impl_->values(row, level).grad[static_cast<std::size_t>(j)];
 }
+
+void release_thread_cache() { mpfr_free_cache(); }
 
 }  // namespace xent

@@ -73,4 +73,8 @@ class Reference {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Frees what MPFR keeps for the calling thread. To be called at the end of a thread that computed
+/// enclosures.
+void release_thread_cache();
+
 }  // namespace xent

@@ -11,9 +11,11 @@ namespace xent {
 
 bool run_into(Trial& t, const TestCase& c, Judgement& j, RunRecord& out, const BindOptions& o) {
   out = t.run(c, o);
-  if (out.faults.raised.empty()) return true;
-  j.check(false, "raised: " + out.faults.raised);
-  return false;
+  const Faults& f = out.faults;
+  if (!f.raised.empty()) j.check(false, "raised: " + f.raised);
+  if (!f.written_outside.empty()) j.check(false, "written " + f.written_outside.front());
+  if (!f.inputs_changed.empty()) j.check(false, f.inputs_changed.front());
+  return f.raised.empty();
 }
 
 TestCase with(const TestCase& c, Dir dir, Reduction reduction) {
@@ -61,7 +63,7 @@ double accurate_sum(const std::vector<double>& x) {
     rest += (sum - (next - back)) + (v - back);  // TwoSum
     sum = next;
   }
-  return sum + rest;
+  return std::isfinite(sum) ? sum + rest : sum;
 }
 
 void judge_output(Judgement& j, Reference& ref, const ErrorBudget& b, const Output& out) {

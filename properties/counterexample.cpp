@@ -35,29 +35,44 @@ std::string row_text(const Tensor& t, std::int64_t row, std::int64_t width) {
   return text;
 }
 
+void save(const Shrunk& s, const ToShrink& f, const VerifyOptions& o, std::size_t number) {
+  const auto path = o.out / "counterexamples" / fmt::format("{}.case", number);
+  std::filesystem::create_directories(path.parent_path());
+  save_case(path, {s.test_case, f.kernel->name, f.property->id});
+  save_npz(std::filesystem::path(path).replace_extension(".npz"), tensors_of(s.test_case));
+  Counterexample& c = *f.row->counterexample;
+  c.file = fmt::format("counterexamples/{}.case", number);
+  c.replay = fmt::format("{} replay {} --kernel {}{}", shell_word(o.program),
+                         shell_word(path.string()), f.kernel->name, o.replay_options);
+}
+
+/// A recipe of a case with many elements gets fewer attempts: they cost as much as the elements.
+std::int64_t attempts_for(const Problem& p) {
+  constexpr std::int64_t kElements = 1 << 20;
+  return std::clamp<std::int64_t>(kElements / std::max<std::int64_t>(1, p.n * p.v), 4, 200);
+}
+
 void build(ToShrink& f, const VerifyOptions& o, std::size_t number) {
   const Property& p = *f.property;
   const Kernel& k = *f.kernel;
+  const auto still_fails = [&](const TestCase& c) {
+    return !(o.stop && *o.stop) && fails(p, k, c);
+  };
   if (f.recipe.domain != "file") {
-    f.recipe = shrink_recipe(f.recipe, *f.space, [&](const CaseRecipe& r) {
-      return fails(p, k, make_case(r.problem, r.domain, r.seed));
-    });
+    f.recipe = shrink_recipe(
+        f.recipe, *f.space,
+        [&](const CaseRecipe& r) { return still_fails(make_case(r.problem, r.domain, r.seed)); },
+        attempts_for(f.recipe.problem));
     f.test_case = make_case(f.recipe.problem, f.recipe.domain, f.recipe.seed);
   }
-  const Shrunk s = shrink(f.test_case, [&](const TestCase& c) { return fails(p, k, c); });
+  const Shrunk s = shrink(f.test_case, still_fails);
   Counterexample c;
   c.problem = to_text(s.test_case.problem);
   c.data = describe_data(s.test_case);
   c.message = judge_case(p, k, s.test_case).message;
   c.shrink_steps = s.steps;
-  if (!o.out.empty()) {
-    const auto path = o.out / "counterexamples" / fmt::format("{}.case", number);
-    std::filesystem::create_directories(path.parent_path());
-    save_case(path, {s.test_case, k.name, p.id});
-    c.file = fmt::format("counterexamples/{}.case", number);
-    c.replay = fmt::format("{} replay {} --kernel {}", o.program, path.string(), k.name);
-  }
   f.row->counterexample = std::move(c);
+  if (!o.out.empty()) save(s, f, o, number);
 }
 
 }  // namespace
@@ -82,19 +97,20 @@ std::string describe_data(const TestCase& c) {
   return join(lines, "\n");
 }
 
-void shrink_all(std::vector<ToShrink>& failures, const VerifyOptions& o) {
+std::vector<std::string> shrink_all(std::vector<ToShrink>& failures, const VerifyOptions& o) {
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
   std::int64_t done = 0;
-  std::exception_ptr raised;
+  std::vector<std::string> notes;
   const auto total = static_cast<std::int64_t>(failures.size());
   const auto work = [&] {
     for (std::size_t i = next++; i < failures.size(); i = next++) {
       try {
         build(failures[i], o, i + 1);
-      } catch (...) {
+      } catch (const std::exception& e) {
         const std::scoped_lock lock(mutex);
-        raised = std::current_exception();
+        notes.push_back(fmt::format("counterexample of {}, {}: {}", failures[i].kernel->name,
+                                    failures[i].property->id, e.what()));
       }
       const std::scoped_lock lock(mutex);
       ++done;
@@ -102,10 +118,16 @@ void shrink_all(std::vector<ToShrink>& failures, const VerifyOptions& o) {
     }
   };
   std::vector<std::thread> threads;
-  for (int i = 1; i < o.jobs; ++i) threads.emplace_back(work);
+  for (std::int64_t i = 1; i < std::min<std::int64_t>(o.jobs, total); ++i) {
+    threads.emplace_back([&work] {
+      work();
+      release_thread_cache();
+    });
+  }
   work();
   for (std::thread& t : threads) t.join();
-  if (raised) std::rethrow_exception(raised);
+  std::sort(notes.begin(), notes.end());
+  return notes;
 }
 
 }  // namespace xent

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "properties/engine.h"
@@ -20,8 +21,9 @@ struct ToShrink {
 };
 
 /// Shrinks each, recipe first, then tensors, on options.jobs threads, and saves them as
-/// out/counterexamples/K.case, K from 1 in the order given.
-void shrink_all(std::vector<ToShrink>&, const VerifyOptions&);
+/// out/counterexamples/K.case, K from 1 in the order given, and their tensors as K.npz. Gives
+/// notes on what could not be saved or shrunk.
+std::vector<std::string> shrink_all(std::vector<ToShrink>&, const VerifyOptions&);
 
 /// The tensors in readable lines, long rows cut.
 std::string describe_data(const TestCase&);

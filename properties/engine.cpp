@@ -10,22 +10,14 @@
 #include <mutex>
 #include <thread>
 
-#include "core/text.h"
 #include "properties/counterexample.h"
-#include "properties/domain.h"
-#include "properties/random.h"
+#include "properties/jobs.h"
 #include "properties/trial.h"
 
 namespace xent {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// One case to judge by one property.
-struct Job {
-  std::size_t property;
-  CaseRecipe recipe;
-};
 
 /// What one kernel made of one job.
 struct Entry {
@@ -37,63 +29,6 @@ struct Entry {
   bool relative = true;  ///< within the bounds of these classes; only of accuracy properties
   bool standard = true;
 };
-
-struct Plan {
-  std::vector<Property> properties;
-  std::vector<RecipeSpace> spaces;
-  std::vector<Job> jobs;
-};
-
-/// The user's tensors can take the place of data for this problem.
-bool fits_tensors(const Problem& q, const Problem& tensors) {
-  return q.op == tensors.op && q.targets == tensors.targets && q.upstream == Upstream::one &&
-         (q.dtype == tensors.dtype || (q.dtype == DType::f32 && tensors.dtype != DType::f64));
-}
-
-Problem as_tensors(const Problem& q, const VerifyOptions& o) {
-  Problem p = o.tensors->problem;
-  p.dir = q.dir;
-  p.reduction = q.reduction;
-  if (p.reduction != Reduction::none && p.upstream == Upstream::row) p.upstream = Upstream::one;
-  return p;
-}
-
-Plan make_plan(const std::vector<Property>& properties, const VerifyOptions& o) {
-  Plan plan;
-  plan.properties = properties;
-  const Profile& profile = find_profile(o.profile);
-  for (std::size_t i = 0; i < plan.properties.size(); ++i) {
-    const Property& p = plan.properties[i];
-    plan.spaces.push_back(recipe_space(p, profile, o.selection));
-    const std::uint64_t seed = mix(o.seed ^ fnv1a(p.id));
-    std::vector<CaseRecipe> recipes;
-    if (o.tensors) {
-      for (const Problem& q : plan.spaces.back().problems) {
-        if (!fits_tensors(q, o.tensors->problem)) continue;
-        recipes.push_back({as_tensors(q, o), "file", seed});
-      }
-    } else {
-      recipes = sample(plan.spaces.back(), o.cases.value_or(profile.cases), seed);
-    }
-    for (const CaseRecipe& r : recipes) plan.jobs.push_back({i, r});
-  }
-  std::vector<Job> mine;
-  for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
-    if (static_cast<std::int64_t>(i) % o.shards == o.shard) mine.push_back(plan.jobs[i]);
-  }
-  plan.jobs = std::move(mine);
-  return plan;
-}
-
-/// The case of a job: generated, or the user's tensors under the job's direction and reduction.
-TestCase case_of(const Job& job, const VerifyOptions& o) {
-  if (!o.tensors) return make_case(job.recipe.problem, job.recipe.domain, job.recipe.seed);
-  TestCase c = *o.tensors;
-  c.problem = job.recipe.problem;
-  if (c.problem.upstream == Upstream::one) c.upstream = {};
-  c.recipe.seed = job.recipe.seed;
-  return c;
-}
 
 /// Stale answers: what the kernel says of another case of the same shape.
 Output previous_output(const Kernel& k, const TestCase& c) {
@@ -156,7 +91,13 @@ class Runner {
   void run() {
     started_ = Clock::now();
     std::vector<std::thread> threads;
-    for (int i = 1; i < options_.jobs; ++i) threads.emplace_back([this] { work(); });
+    const auto most = static_cast<std::int64_t>(plan_.jobs.size());
+    for (std::int64_t i = 1; i < std::min<std::int64_t>(options_.jobs, most); ++i) {
+      threads.emplace_back([this] {
+        work();
+        release_thread_cache();
+      });
+    }
     work();
     for (std::thread& t : threads) t.join();
   }
@@ -172,6 +113,7 @@ class Runner {
 
  private:
   bool out_of_time() const {
+    if (options_.stop && *options_.stop) return true;
     const std::chrono::duration<double> spent = Clock::now() - started_;
     return options_.budget_seconds > 0 && spent.count() > options_.budget_seconds;
   }
@@ -186,15 +128,26 @@ class Runner {
     }
   }
 
-  void one(std::size_t i) {
-    const Job& job = plan_.jobs[i];
-    const TestCase c = case_of(job, options_);
-    References refs;
-    std::int64_t failed = 0;
-    for (const Kernel& k : kernels_) {
-      entries[i].push_back(judge(plan_.properties[job.property], k, c, refs));
-      failed += entries[i].back().judgement.verdict == Verdict::fail;
+  /// A case that cannot even be made is an error of each kernel's row, not of the whole run.
+  void judge_all(const Job& job, std::vector<Entry>& out) const {
+    try {
+      const TestCase c = case_of(job, options_);
+      References refs;
+      for (const Kernel& k : kernels_) {
+        out.push_back(judge(plan_.properties[job.property], k, c, refs));
+      }
+    } catch (const std::exception& x) {
+      Entry failed;
+      failed.error = x.what();
+      out.assign(kernels_.size(), failed);
     }
+  }
+
+  void one(std::size_t i) {
+    judge_all(plan_.jobs[i], entries[i]);
+    const std::int64_t failed = std::count_if(
+        entries[i].begin(), entries[i].end(),
+        [](const Entry& e) { return e.judgement.verdict == Verdict::fail; });
     const std::scoped_lock lock(mutex_);
     ++done_;
     failures_ += failed;
@@ -249,7 +202,10 @@ class RowBuilder {
   const Job* failing = nullptr;
   VerdictRow row;
 
-  void finish() {
+  /// A job of this row that was not begun.
+  void note_cut() { ++cut_; }
+
+  void finish(bool whole) {
     row.worst = errors_.profile();
     for (const Substitute s : kSubstitutes) {
       const auto i = static_cast<std::size_t>(s);
@@ -261,12 +217,19 @@ class RowBuilder {
       if (std::find(must.begin(), must.end(), s) == must.end()) continue;
       row.power = std::min(row.power.value_or(1.0), share);
     }
-    row.vacuous = row.verdict == Verdict::pass && row.power && *row.power < row.floor;
+    row.vacuous = whole && row.verdict == Verdict::pass && row.power && *row.power < row.floor;
     if (row.vacuous) row.reason = "vacuous: a trivial answer would pass";
     if (row.cases > 0 || row.verdict != Verdict::skip) return;
-    if (!row.skip_reasons.empty()) row.reason = row.skip_reasons.begin()->first;
-    else if (!row.excluded.empty()) row.reason = "excluded: " + row.excluded.begin()->first;
-    else row.reason = "no case of the selection fits";
+    if (cut_ > 0) {
+      row.verdict = Verdict::inconclusive;
+      row.reason = "not reached before the end";
+    } else if (!row.skip_reasons.empty()) {
+      row.reason = row.skip_reasons.begin()->first;
+    } else if (!row.excluded.empty()) {
+      row.reason = "excluded: " + row.excluded.begin()->first;
+    } else {
+      row.reason = "not stated for this choice of problems, domains or tensors";
+    }
   }
 
  private:
@@ -277,7 +240,7 @@ class RowBuilder {
       failing_size_ = size;
       row.problem = to_text(job.recipe.problem);
     }
-    const double worst = e.judgement.errors.max_over_bound();
+    const double worst = e.judgement.errors.error_over_bound();
     if (!failing && (row.problem.empty() || worst > worst_)) {
       worst_ = worst;
       row.problem = to_text(job.recipe.problem);
@@ -287,7 +250,7 @@ class RowBuilder {
   const Property& property_;
   ErrorSamples errors_;
   std::int64_t rejected_[4] = {}, substituted_[4] = {};
-  std::int64_t failing_size_ = 0;
+  std::int64_t failing_size_ = 0, cut_ = 0;
   double worst_ = -1;
 };
 
@@ -296,7 +259,8 @@ struct Collected {
   std::vector<bool> relative, standard;   ///< by kernel
 };
 
-Collected collect(const std::vector<Kernel>& kernels, const Plan& plan, const Runner& runner) {
+Collected collect(const std::vector<Kernel>& kernels, const Plan& plan, const Runner& runner,
+                  bool whole) {
   Collected all;
   all.relative.assign(kernels.size(), true);
   all.standard.assign(kernels.size(), true);
@@ -305,6 +269,9 @@ Collected collect(const std::vector<Kernel>& kernels, const Plan& plan, const Ru
   }
   for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
     const Job& job = plan.jobs[i];
+    for (std::size_t k = 0; runner.entries[i].empty() && k < kernels.size(); ++k) {
+      all.rows[job.property * kernels.size() + k].note_cut();
+    }
     for (std::size_t k = 0; k < runner.entries[i].size(); ++k) {
       const Entry& e = runner.entries[i][k];
       const Problem& p = job.recipe.problem;
@@ -313,7 +280,7 @@ Collected collect(const std::vector<Kernel>& kernels, const Plan& plan, const Ru
       if (!e.standard) all.standard[k] = false;
     }
   }
-  for (RowBuilder& b : all.rows) b.finish();
+  for (RowBuilder& b : all.rows) b.finish(whole);
   return all;
 }
 
@@ -360,19 +327,22 @@ void verify(const std::vector<Kernel>& kernels, const std::vector<Property>& pro
   Runner runner(kernels, plan, o);
   runner.run();
   if (runner.cut > 0) {
-    results.notes.push_back(fmt::format("stopped at the budget of {} s: {} of {} cases not judged",
-                                        o.budget_seconds, runner.cut.load(), plan.jobs.size()));
+    const bool stopped = o.stop && *o.stop;
+    const std::string why =
+        stopped ? "interrupted" : fmt::format("stopped at the budget of {} s", o.budget_seconds);
+    results.notes.push_back(
+        fmt::format("{}: {} of {} cases not judged", why, runner.cut.load(), plan.jobs.size()));
   }
-  Collected all = collect(kernels, plan, runner);
+  Collected all = collect(kernels, plan, runner, is_whole(o, runner.cut));
   std::vector<ToShrink> failures;
   for (std::size_t i = 0; i < all.rows.size(); ++i) {
-    if (!all.rows[i].failing || !o.shrink) continue;
+    if (!all.rows[i].failing || !o.shrink || (o.stop && *o.stop)) continue;
     const Job& job = *all.rows[i].failing;
     const std::size_t property = i / kernels.size();
     failures.push_back({&plan.properties[property], &kernels[i % kernels.size()],
                         &plan.spaces[property], job.recipe, case_of(job, o), &all.rows[i].row});
   }
-  shrink_all(failures, o);
+  for (std::string& note : shrink_all(failures, o)) results.notes.push_back(std::move(note));
   for (const Property& p : plan.properties) {
     results.properties.push_back({p.id, p.title, p.statement});
   }

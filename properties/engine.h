@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -34,7 +35,9 @@ struct VerifyOptions {
   std::optional<TestCase> tensors;  ///< judge this case instead of generated ones
   std::filesystem::path out;        ///< counterexamples are saved under it; empty: not saved
   std::string program = "xentcheck";  ///< what replay lines begin with
+  std::string replay_options;         ///< and end with: `--promise LIST`
   std::function<void(const Progress&)> progress;  ///< called from one thread at a time
+  const std::atomic<bool>* stop = nullptr;  ///< once true, no further case is begun
 };
 
 /// Judges every kernel by every property. Fills kernels (with the class attained), properties,

@@ -2,6 +2,7 @@
 #include "properties/plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "core/dialect.h"
@@ -76,6 +77,10 @@ void sizes_from(const Selection& s, RecipeSpace& space) {
   }
   if (keys.contains("n")) space.rows.assign(rows.begin(), rows.end());
   if (keys.contains("v")) space.classes.assign(classes.begin(), classes.end());
+  // What was asked for by name is judged at any size.
+  if (keys.contains("n") && keys.contains("v")) {
+    space.most_elements = std::numeric_limits<std::int64_t>::max();
+  }
 }
 
 bool matches_any(const std::vector<std::string>& globs, std::string_view text) {
@@ -98,19 +103,22 @@ void require_known(const std::vector<std::string>& globs, const std::vector<std:
 const std::vector<Profile>& profiles() {
   static const std::vector<Profile> all = {
       {"smoke",
-       {1, 2, 3, 7, 33},
-       {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 130, 257, 1000},
+       {1, 2, 3, 7, 33, 65},
+       {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 130, 257, 1025, 4097},
+       8192,
        60},
       {"ci",
        {1, 3, 33},
        {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 130, 255, 257,
         511, 513, 1000, 1023, 1025, 4095, 4097, 32000},
-       400},
+       16384,
+       150},
       {"nightly",
        {1, 2, 3, 5, 33, 64},
        {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 257,
         511, 513, 1000, 1023, 1025, 2047, 2049, 4095, 4097, 32000, 50257, 128256},
-       4000},
+       131072,
+       1000},
   };
   return all;
 }
@@ -138,6 +146,8 @@ RecipeSpace recipe_space(const Property& property, const Profile& profile, const
   RecipeSpace space;
   space.rows = profile.rows;
   space.classes = profile.classes;
+  space.most_elements = profile.most_elements;
+  space.paddings = {0, 0, 0, 1, 5};
   for (const std::string& text : property.problems) {
     for (const Problem& p : parse_problems(text)) {
       const bool valid = p.upstream != Upstream::row || p.reduction == Reduction::none;

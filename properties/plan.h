@@ -16,6 +16,7 @@ struct Profile {
   std::string_view name;
   std::vector<std::int64_t> rows;
   std::vector<std::int64_t> classes;
+  std::int64_t most_elements;  ///< of a case, but for single rows
   std::int64_t cases;  ///< for each property, at least one for each fitting problem and domain
 };
 const std::vector<Profile>& profiles();
@@ -35,7 +36,7 @@ std::vector<Property> selected_properties(const Selection&);
 
 /// What recipes of a property are made of, narrowed. `op dir dtype reduction targets upstream` of
 /// the selection's problem choose among the property's own problems; n and v replace the
-/// profile's sizes; every other key is set in all of them.
+/// profile's sizes; every other key is set in all of them. Two recipes in five have padded rows.
 RecipeSpace recipe_space(const Property&, const Profile&, const Selection&);
 
 }  // namespace xent

@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "properties/domain.h"
@@ -41,6 +42,7 @@ std::vector<Family> families(const RecipeSpace& space) {
       Family family{&problem, &find_domain(name), {}};
       for (const std::int64_t n : space.rows) {
         for (const std::int64_t v : space.classes) {
+          if (n > 1 && n * v > space.most_elements) continue;
           if (fits(*family.domain, with_shape(problem, {n, v}))) family.shapes.push_back({n, v});
         }
       }
@@ -53,12 +55,19 @@ std::vector<Family> families(const RecipeSpace& space) {
 /// The size at which RapidCheck's generators reach their whole range.
 constexpr int kFullSize = 100;
 
-rc::Gen<CaseRecipe> member_of(const Family* family) {
+Problem with_padding(Problem problem, std::int64_t padding) {
+  if (problem.stride == 0 && padding > 0) problem.stride = problem.v + padding;
+  return problem;
+}
+
+rc::Gen<CaseRecipe> member_of(const Family* family, const std::vector<std::int64_t>& paddings) {
   return rc::gen::map(
-      rc::gen::pair(rc::gen::elementOf(family->shapes), rc::gen::arbitrary<std::uint64_t>()),
-      [family](const std::pair<Shape, std::uint64_t>& drawn) {
-        return CaseRecipe{with_shape(*family->problem, drawn.first),
-                          std::string(family->domain->name), drawn.second};
+      rc::gen::tuple(rc::gen::elementOf(family->shapes), rc::gen::elementOf(paddings),
+                     rc::gen::arbitrary<std::uint64_t>()),
+      [family](const std::tuple<Shape, std::int64_t, std::uint64_t>& drawn) {
+        const auto& [shape, padding, seed] = drawn;
+        return CaseRecipe{with_padding(with_shape(*family->problem, shape), padding),
+                          std::string(family->domain->name), seed};
       });
 }
 
@@ -107,9 +116,11 @@ std::vector<CaseRecipe> sample(const RecipeSpace& space, std::int64_t count, std
   rc::Random random(seed);
   for (const Family& family : all) {
     choices.push_back(&family);
-    recipes.push_back(draw(member_of(&family), random));
+    recipes.push_back(draw(member_of(&family, space.paddings), random));
   }
-  const rc::Gen<CaseRecipe> any = rc::gen::mapcat(rc::gen::elementOf(choices), member_of);
+  const rc::Gen<CaseRecipe> any = rc::gen::mapcat(
+      rc::gen::elementOf(choices),
+      [&space](const Family* family) { return member_of(family, space.paddings); });
   while (static_cast<std::int64_t>(recipes.size()) < count) recipes.push_back(draw(any, random));
   return recipes;
 }

@@ -23,6 +23,9 @@ struct RecipeSpace {
   std::vector<std::string> domains;   ///< those that do not fit a problem are left out
   std::vector<std::int64_t> rows;     ///< n
   std::vector<std::int64_t> classes;  ///< v
+  std::int64_t most_elements = 1 << 20;  ///< of n * v
+  /// Elements between rows, for problems that name no stride; drawn, so repeats weigh.
+  std::vector<std::int64_t> paddings = {0};
 };
 
 /// First each (problem, domain) pair that fits once, then random members of the space, `count` in

@@ -65,7 +65,9 @@ class Descent {
 
   const TestCase& best() const { return result_.test_case; }
   std::int64_t steps() const { return result_.steps; }
-  bool spent() const { return result_.attempts >= max_attempts_ || idle_ > kMostIdle; }
+  bool spent() const {
+    return result_.attempts >= max_attempts_ || idle_ > kMostIdle || elements_ > kMostElements;
+  }
 
   /// Runs shorter than this wait until longer ones have been tried of everything: a long row that
   /// can't be cut must not use up the attempts.
@@ -89,6 +91,7 @@ class Descent {
       return false;
     }
     ++result_.attempts;
+    elements_ += candidate.input.size();
     candidate.recipe.domain = "shrunk";
     if (!fails_(candidate)) return false;
     result_.test_case = std::move(candidate);
@@ -100,6 +103,7 @@ class Descent {
  private:
   const Fails& fails_;
   std::int64_t max_attempts_;
+  std::int64_t elements_ = 0;
   int depth_ = 4;
   Cost cost_;
   Shrunk result_;
@@ -107,6 +111,7 @@ class Descent {
 
   /// Elements of candidates that had been tried before: a bound on work that is no attempt.
   static constexpr std::int64_t kMostIdle = std::int64_t{1} << 26;
+  static constexpr std::int64_t kMostElements = std::int64_t{1} << 21;
   std::int64_t idle_ = 0;
 };
 

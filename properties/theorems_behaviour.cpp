@@ -97,7 +97,7 @@ Judgement repeatable(Trial& t) {
   return j;
 }
 
-/// Buffers that start elsewhere modulo 4096 bytes.
+/// Buffers that start elsewhere modulo 4096 bytes, each by another distance.
 Judgement alignment(Trial& t) {
   Judgement j;
   const TestCase& c = t.test_case;
@@ -143,6 +143,7 @@ const std::vector<std::string> kOrdinary = {"gaussian", "confident", "masked", "
 
 std::vector<Property> behaviour_properties() {
   const std::string both = "op=ce dir=fwdbwd dtype=f32,f64";
+  const std::string reduced = "op=ce dir=fwdbwd dtype=f32,f64 reduction=sum,mean";
   return {
       {"row.independence", "A row's result depends on no other row.",
        "Alone, in the batch, in the reversed batch and between rows of NaN: the same bits if the "
@@ -160,15 +161,16 @@ std::vector<Property> behaviour_properties() {
        every_output_written},
       {"io.in-place", "The gradient may overwrite the logits.",
        "Where promised: the same bits as out of place, within the bounds.",
-       {"op=ce dir=bwd,fwdbwd dtype=f32,f64"}, kOrdinary, "mutant/in-place-rereads", kAll, 0.5,
+       {"op=ce dir=bwd,fwdbwd dtype=f32,f64", reduced}, kOrdinary, "mutant/in-place-rereads",
+       kAll, 0.5,
        in_place},
       {"run.repeatable", "The same bytes at the same address give the same bits.",
        "Twice, with another shape between. Says nothing of values: its teeth are a mutant.",
-       {both}, kOrdinary, "mutant/unrepeatable", {}, 0, repeatable},
+       {both, reduced}, kOrdinary, "mutant/unrepeatable", {}, 0, repeatable},
       {"run.alignment", "Results do not depend on the address.",
-       "Buffers 1, 3 and 8 elements further: the same bits if the kernel promises "
-       "alignment-invariant, else within the bounds.",
-       {both}, kOrdinary, "mutant/aligned-head-skipped", kAll, 0.5, alignment},
+       "Buffers moved by multiples of 1, 3 and 8 elements, each by another one: the same bits if "
+       "the kernel promises alignment-invariant, else within the bounds.",
+       {both, reduced}, kOrdinary, "mutant/aligned-head-skipped", kAll, 0.5, alignment},
   };
 }
 

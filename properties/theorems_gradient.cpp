@@ -11,7 +11,7 @@ Judgement accurate(Trial& t) {
   Judgement j;
   RunRecord r;
   if (!run_into(t, t.test_case, j, r)) return j;
-  j.merge(judge_grad(t.reference(t.test_case), t.budget(t.test_case), r.output.grad));
+  judge_output(j, t.reference(t.test_case), t.budget(t.test_case), r.output);
   return j;
 }
 
@@ -47,7 +47,7 @@ Judgement sum_zero(Trial& t) {
     const double target_bound = grad_bound(exact, budget, row, y);
     const std::string what = at("sum of the others' gradients", row);
     check_close(j, sum, -target, bounds + target_bound, false, what);
-    j.merge(judge_value(sum, DType::f64, bounds, what,
+    j.merge(judge_value(sum, budget.output, bounds, what,
                         [&](int level) { return negated(exact.grad(row, y, level)); }));
   }
   return j;
@@ -86,9 +86,9 @@ std::vector<Property> gradient_properties() {
   return {
       {"grad.accurate", "dL/dz_j = p_j - y_j.",
        "Element by element within the bound that follows from the kernel's error budget, upstream "
-       "gradient and 1/N included.",
+       "gradient and 1/N included; the loss computed beside it too.",
        {"op=ce dir=bwd,fwdbwd dtype=f32,f64 upstream=one,scalar,row",
-        "op=ce dir=fwdbwd dtype=f32,f64 reduction=sum,mean upstream=one,scalar"},
+        "op=ce dir=bwd,fwdbwd dtype=f32,f64 reduction=sum,mean upstream=one,scalar"},
        {"*"}, "mutant/p-rounded-before-minus-one", kAll, 0.5, accurate},
       {"grad.sum-zero", "The gradients of a row sum to 0.",
        "Within the sum of the bounds; and those of the wrong classes sum to 1 - p_y.",

@@ -32,8 +32,10 @@ Judgement decomposition(Trial& t) {
     return j;
   }
   for (std::int64_t r = 0; r < t.test_case.problem.n; ++r) {
+    const auto exact_cross = [&](int level) { return cross.exact->loss(r, level); };
     if (!cross.exact->loss(r).is_number()) {
       check_close(j, cross.value(r), kl.value(r), 0, false, at("H(p,q) and KL where q = 0 < p", r));
+      j.merge(judge_value(cross.value(r), cross.budget.output, 0, at("H(p,q)", r), exact_cross));
       continue;
     }
     const double bound = loss_bound(*cross.exact, cross.budget, r) +
@@ -44,10 +46,19 @@ Judgement decomposition(Trial& t) {
     check_close(j, cross.value(r) - entropy.value(r), kl.value(r), bound + rounding, false,
                 at("H(p,q) - H(p) and KL(p||q)", r));
     j.merge(judge_value(cross.value(r), cross.budget.output,
-                        loss_bound(*cross.exact, cross.budget, r), at("H(p,q)", r),
-                        [&](int level) { return cross.exact->loss(r, level); }));
+                        loss_bound(*cross.exact, cross.budget, r), at("H(p,q)", r), exact_cross));
   }
   return j;
+}
+
+/// Every row's exact loss is a number, and their sum no overflow of the format.
+bool summable(Reference& exact, DType accumulate) {
+  double total = 0;
+  for (std::int64_t r = 0; r < exact.test_case().problem.n; ++r) {
+    if (!exact.loss(r).is_number()) return false;
+    total += exact.facts(r).loss;
+  }
+  return total < std::ldexp(1.0, format(accumulate).emax);
 }
 
 /// The mean, the sum and the sum of the rows, pairwise and against the oracle's NLL.
@@ -59,6 +70,10 @@ Judgement ce_is_nll(Trial& t) {
   RunRecord r, s, m;
   if (!run_into(t, rows, j, r) || !run_into(t, sum, j, s) || !run_into(t, mean, j, m)) return j;
   Reference& exact = t.reference(rows);
+  if (!summable(exact, t.budget(rows).accumulate)) {
+    ++j.excluded["not-summable"];
+    return j;
+  }
   const auto n = static_cast<double>(rows.problem.n);
   const double sum_bound = loss_bound(t.reference(sum), t.budget(sum), 0);
   const double mean_bound = loss_bound(t.reference(mean), t.budget(mean), 0);

@@ -116,7 +116,9 @@ constexpr double kHalfDigit = 0.5e-4;  ///< of the printed results, and of the c
 
 bool is_printed_example(const TestCase& c) {
   const Domain& d = find_domain("worked-example");
-  return d.fits(c.problem) && make_case(c.problem, d.name, 0).input == c.input;
+  if (!d.fits(c.problem)) return false;
+  const TestCase printed = make_case(c.problem, d.name, 0);
+  return printed.input == c.input && printed.target == c.target;
 }
 
 /// The printed logits are a box of half width kHalfDigit at most, and the documents computed with

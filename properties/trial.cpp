@@ -77,6 +77,7 @@ static bool states(const Property& property, const Problem& p) {
 
 Support supports_property(const Property& property, const Kernel& kernel, const Problem& p) {
   if (!states(property, p)) return Support::no(property.id + " is not stated for this problem");
+  if (p.n == 0) return Support::no("n=0: empty batches are not judged in this version");
   std::vector<Problem> needed = {p};
   if (property.derives) {
     for (const Problem& q : property.derives(p)) needed.push_back(q);

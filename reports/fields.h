@@ -14,10 +14,10 @@ concept Is = std::same_as<std::remove_const_t<T>, U>;
 /// The fields of Results v1, once for writing and reading: `visit(name, field)` for each.
 void describe(auto& visit, Is<ErrorProfile> auto& x) {
   visit("outputs", x.outputs);
-  visit("max_over_bound", x.max_over_bound);
+  visit("error_over_bound", x.error_over_bound);
   visit("p999_over_bound", x.p999_over_bound);
   visit("mean_over_bound", x.mean_over_bound);
-  visit("worst_ulp", x.worst_ulp);
+  visit("ulp", x.ulp);
   visit("p999_ulp", x.p999_ulp);
   visit("mean_ulp", x.mean_ulp);
   visit("bias_ulp", x.bias_ulp);

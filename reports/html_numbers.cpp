@@ -26,10 +26,10 @@ std::string accuracy_row(const Results& r, const VerdictRow& row) {
       "<tr><th scope=\"row\">{} {}</th><td>{}</td><td class=\"n\">{}</td>",
       html_mark(words.symbol, words.word, words.word, true), html_code(row.kernel),
       info == nullptr ? "" : escape_markup(info->accuracy_class), html_count(e.outputs));
-  for (const double x : {e.max_over_bound, e.p999_over_bound, e.mean_over_bound}) {
+  for (const double x : {e.error_over_bound, e.p999_over_bound, e.mean_over_bound}) {
     out += number_cell(number(x));
   }
-  out += number_cell(signed_number(e.worst_ulp)) + number_cell(number(e.p999_ulp)) +
+  out += number_cell(signed_number(e.ulp)) + number_cell(number(e.p999_ulp)) +
          number_cell(number(e.mean_ulp)) + number_cell(signed_number(e.bias_ulp)) +
          number_cell(number(e.max_abs));
   return out + fmt::format("<td>{}</td></tr>\n",

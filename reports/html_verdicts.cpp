@@ -22,7 +22,7 @@ std::string cell_title(const Results& r, const VerdictRow& row) {
   out += fmt::format("\n{} cases, {} checks", grouped(row.cases), grouped(row.checks));
   if (row.skipped > 0) out += fmt::format(", {} cases skipped", grouped(row.skipped));
   if (row.worst.outputs > 0) {
-    out += fmt::format("\nlargest error / bound {}", number(row.worst.max_over_bound));
+    out += fmt::format("\nlargest error / bound {}", number(row.worst.error_over_bound));
   }
   if (row.power) out += fmt::format("\npower {}", share(*row.power));
   return out;

@@ -59,7 +59,7 @@ std::string outcome(const Results& r, const VerdictRow& row, Counts& total) {
   switch (m) {
     case Mark::pass:
       return system_out(fmt::format("{} cases, {} checks, largest error / bound {}, power {}",
-                                    row.cases, row.checks, number(row.worst.max_over_bound),
+                                    row.cases, row.checks, number(row.worst.error_over_bound),
                                     row.power ? share(*row.power) : "not required"));
     case Mark::expected:
       return system_out(fmt::format("expected to fail, and it did\n{}", details(row)));

@@ -175,8 +175,8 @@ std::string accuracy(const Results& r, const Overview& o) {
       const ErrorProfile& e = row->worst;
       table.add({code_span(row->kernel), std::string(text(mark(r, *row)).symbol),
                  escape_markdown(kernel.accuracy_class), grouped(e.outputs),
-                 number(e.max_over_bound), number(e.p999_over_bound), number(e.mean_over_bound),
-                 signed_number(e.worst_ulp), number(e.p999_ulp), number(e.mean_ulp),
+                 number(e.error_over_bound), number(e.p999_over_bound), number(e.mean_over_bound),
+                 signed_number(e.ulp), number(e.p999_ulp), number(e.mean_ulp),
                  signed_number(e.bias_ulp), escape_markdown(kernel.best_class)});
     }
     out += fmt::format("{}:\n\n", code_span(g.property)) + table.text();

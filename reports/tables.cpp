@@ -134,7 +134,7 @@ std::string explanation(const VerdictRow& row) {
   if (!row.reason.empty()) return first_line(row.reason);
   switch (row.verdict) {
     case Verdict::fail:
-      return fmt::format("largest error / bound {} on {}", number(row.worst.max_over_bound),
+      return fmt::format("largest error / bound {} on {}", number(row.worst.error_over_bound),
                          row.problem);
     case Verdict::inconclusive:
       return fmt::format("undecided at the highest precision on {}", row.problem);

@@ -4,6 +4,7 @@
 import json
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,34 @@ class Verdicts(Cli):
         self.assertIn("fail: ", replay.stdout)
         self.assertIn("exact", replay.stdout)
 
+    def replay_lines(self, text):
+        return [shlex.split(m)[1:] for m in re.findall(r"replay +(\S.*)", text)]
+
+    def test_replay_lines_can_be_pasted(self):
+        p = self.run_program("verify", "--kernel", "scalar/naive", "--property", "loss.shift*",
+                             "--promise", "shift-exact", "--out", "a b's", *QUICK, rc=1)
+        lines = self.replay_lines(p.stdout)
+        self.assertTrue(lines)
+        for line in lines:
+            self.run_program(*line, rc=1)
+
+    def test_nowhere_to_save_loses_no_verdict(self):
+        (self.cwd / "out").write_text("")
+        p = self.run_program("verify", "--kernel", "scalar/naive", "--property",
+                             "loss.extreme-logits", *QUICK, rc=1)
+        self.assertIn("violates loss.extreme-logits", p.stdout)
+        self.assertIn("note: counterexample of scalar/naive", p.stdout)
+
+    def test_a_budget_that_cuts_is_not_a_pass(self):
+        p = self.run_program("verify", "--kernel", "scalar/safe", "--budget", "0.000001", rc=4)
+        self.assertIn("not judged", p.stdout)
+
+    def test_narrow_choices_fail_no_right_kernel(self):
+        for problem in ("v=1", "n=1 v=2", "n=4 v=33 reduction=mean"):
+            self.run_program("verify", "--kernel", "scalar/safe", "--problem", problem, *QUICK,
+                             rc=0)
+        self.run_program("verify", "--kernel", "scalar/safe", "--problem", "n=0", *QUICK, rc=5)
+
     def test_a_right_kernel_passes_the_counterexample(self):
         self.run_program("verify", "--kernel", "scalar/naive", "--property", "loss.extreme-logits",
                          rc=1)
@@ -63,7 +92,7 @@ class Verdicts(Cli):
                              rc=0)
         self.assertNotIn("scalar/naive", p.stdout)
         self.assertIn("power", p.stdout)
-        self.assertRegex(p.stdout, r"loss\.accurate +\d+ +\d+ +[\d.e-]+ +[01]\.\d\d")
+        self.assertRegex(p.stdout, r"loss\.accurate +pass +\d+ +\d+ +[\d.e-]+ +[01]\.\d\d")
         self.assertRegex(p.stdout, r"\n\d+ passed, 0 failed")
 
     def test_the_seed_is_printed_first_and_decides(self):
@@ -109,7 +138,8 @@ class WrongUse(Cli):
         self.refused("verify", "--shard", "3/2", says="I/N")
         self.refused("verify", "--budget", "soon", says="60s")
         self.refused("verify", "--seed", "xyz", says="hexadecimal")
-        self.refused("verify", "--cases", "0", says="--cases")
+        self.refused("verify", "--cases", "0", says="--cases 0")
+        self.refused("verify", "--jobs", "100000", says="--jobs 100000")
 
     def test_later_versions(self):
         for command in ("claims", "selftest", "hunt", "certify-exp", "baseline"):
@@ -181,6 +211,24 @@ class Tensors(Cli):
         p = self.run_program("verify", "--kernel", "scalar/naive", "--tensors", path, "--property",
                              "loss.accurate", rc=1)
         self.assertIn("n=1", p.stdout)
+
+    def test_a_right_kernel_survives_any_data(self):
+        rng = np.random.default_rng(3)
+        base = rng.normal(size=(4, 6)).astype(np.float32)
+        y = np.array([0, 1, 2, 3])
+        rows = {"nan": np.nan, "plus": np.inf, "minus": -np.inf, "huge": 3e38, "tiny": 1e-45}
+        for label, value in rows.items():
+            for where in (np.s_[1, 1], np.s_[1, 4], np.s_[1, :]):
+                with self.subTest(label, where=where):
+                    x = base.copy()
+                    x[where] = value
+                    self.verify(self.npz(logits=x, targets=y), rc=0)
+        self.verify(self.npz(logits=np.zeros((70, 3), np.float32),
+                             targets=np.zeros(70, np.int64)), rc=0)
+        self.verify(self.npz(logits=np.zeros((2, 1), np.float32), targets=np.array([0, 0])), rc=0)
+        sure = base.copy()
+        sure[np.arange(4), y] = 200
+        self.verify(self.npz(logits=sure, targets=y), rc=0)
 
     def test_refused(self):
         x = np.zeros((2, 3), np.float32)

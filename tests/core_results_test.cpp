@@ -30,11 +30,11 @@ Results with(std::vector<VerdictRow> rows, bool expectations = true) {
   return r;
 }
 
-ErrorProfile profile(std::int64_t outputs, double over_bound, double worst_ulp, double mean_ulp) {
+ErrorProfile profile(std::int64_t outputs, double over_bound, double ulp, double mean_ulp) {
   ErrorProfile p;
   p.outputs = outputs;
-  p.max_over_bound = over_bound;
-  p.worst_ulp = worst_ulp;
+  p.error_over_bound = over_bound;
+  p.ulp = ulp;
   p.mean_ulp = mean_ulp;
   return p;
 }
@@ -119,8 +119,8 @@ TEST(Merge, JoinsRowsAndAddsCounts) {
   EXPECT_DOUBLE_EQ(*r.power, 0.7);
   EXPECT_FALSE(r.vacuous);
   EXPECT_EQ(r.worst.outputs, 40);
-  EXPECT_EQ(r.worst.max_over_bound, 4);
-  EXPECT_EQ(r.worst.worst_ulp, -3);
+  EXPECT_EQ(r.worst.error_over_bound, 4);
+  EXPECT_EQ(r.worst.ulp, -3);
   EXPECT_DOUBLE_EQ(r.worst.mean_ulp, 1.75);
   EXPECT_TRUE(r.counterexample);
 }

@@ -42,13 +42,55 @@ TEST(Engine, APropertyThatAcceptsEverythingIsVacuousAndFailsTheRun) {
     j.check(true, "");
     return j;
   };
+  VerifyOptions whole;
+  whole.shrink = false;
   Results r;
-  verify(named("scalar/safe"), {p}, quick(), r);
+  verify(named("scalar/safe"), {p}, whole, r);
   ASSERT_EQ(r.verdicts.size(), 1u);
   EXPECT_EQ(r.verdicts[0].verdict, Verdict::pass);
   EXPECT_EQ(r.verdicts[0].power, 0.0);
   EXPECT_TRUE(r.verdicts[0].vacuous);
   EXPECT_EQ(exit_code(r, false), Exit::failed);
+}
+
+TEST(Engine, LowPowerOfANarrowSelectionAccusesNobody) {
+  VerifyOptions o;
+  o.shrink = false;
+  o.selection.properties = {"loss.accurate"};
+  o.selection.problem = "op=ce v=1";  // the loss of one class is 0 whatever the kernel
+  const Results r = judged(named("scalar/safe"), o);
+  EXPECT_LT(r.verdicts.at(0).power.value_or(1), r.verdicts.at(0).floor);
+  EXPECT_FALSE(r.verdicts.at(0).vacuous);
+  EXPECT_EQ(exit_code(r, false), Exit::ok);
+}
+
+TEST(Engine, WhatABudgetCutsOffIsInconclusive) {
+  VerifyOptions o = quick();
+  o.budget_seconds = 1e-9;
+  const Results r = judged(named("scalar/safe"), o);
+  EXPECT_EQ(exit_code(r, false), Exit::inconclusive);
+  EXPECT_EQ(r.notes.size(), 1u);
+}
+
+TEST(Engine, WritingOutsideFailsWhateverThePropertyAsks) {
+  Kernel k = named("scalar/safe").front();
+  const auto bind = k.bind;
+  struct Writer : Invocation {
+    std::unique_ptr<Invocation> inner;
+    void reset() override { inner->reset(); }
+    void launch() override { inner->launch(); }
+    Output output() const override { return inner->output(); }
+    Faults faults() const override { return {{}, {"4 bytes past the end of loss"}, ""}; }
+  };
+  k.bind = [bind](const TestCase& c, const BindOptions& o) -> std::unique_ptr<Invocation> {
+    auto w = std::make_unique<Writer>();
+    w->inner = bind(c, o);
+    return w;
+  };
+  VerifyOptions o = quick({"loss.accurate"});
+  o.selection.problem = "op=ce reduction=sum";
+  const Results r = judged({k}, o);
+  EXPECT_EQ(r.verdicts.at(0).verdict, Verdict::fail);
 }
 
 TEST(Engine, ResultsDoNotDependOnTheNumberOfThreads) {
@@ -58,7 +100,7 @@ TEST(Engine, ResultsDoNotDependOnTheNumberOfThreads) {
   ASSERT_EQ(a.verdicts.size(), b.verdicts.size());
   for (std::size_t i = 0; i < a.verdicts.size(); ++i) {
     EXPECT_EQ(a.verdicts[i].checks, b.verdicts[i].checks);
-    EXPECT_EQ(a.verdicts[i].worst.max_over_bound, b.verdicts[i].worst.max_over_bound);
+    EXPECT_EQ(a.verdicts[i].worst.error_over_bound, b.verdicts[i].worst.error_over_bound);
     EXPECT_EQ(a.verdicts[i].worst.bias_ulp, b.verdicts[i].worst.bias_ulp);
     EXPECT_EQ(a.verdicts[i].power, b.verdicts[i].power);
   }

