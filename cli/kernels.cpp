@@ -72,7 +72,8 @@ std::vector<Kernel> chosen_kernels(const Options& o) {
 }
 
 std::string why_none(const Options& o) {
-  std::string text = "no kernel matches " + join(o.kernels, " ");
+  std::string text = "no kernel matches " + join(o.kernels, " ") +
+                     "; globs choose products, role:mutant or a full name the others";
   for (const Unavailable& u : unavailable_kernels()) {
     for (const std::string& pattern : o.kernels) {
       if (glob_match(pattern, u.name) || glob_match(u.name, pattern) || pattern == u.name) {

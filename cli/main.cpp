@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
 #include <exception>
 #include <functional>
 #include <iostream>
 #include <map>
+#include <stdexcept>
 
 #include "cli/commands.h"
 #include "core/error.h"
@@ -17,7 +19,9 @@ int run(int argc, char** argv) {
       {"bench", xent::judge_command},   {"run", xent::judge_command},
       {"report", xent::report_command}, {"replay", xent::replay_command},
       {"doctor", xent::doctor_command}};
-  return static_cast<int>(commands.at(options.command)(options));
+  const xent::Exit code = commands.at(options.command)(options);
+  if (std::fflush(stdout) != 0) throw std::runtime_error("cannot write to standard output");
+  return static_cast<int>(code);
 }
 
 }  // namespace

@@ -174,8 +174,8 @@ void print_timings(const Results& r) {
                t.verdict == Verdict::pass ? "" : "  " + bad("failed verification"));
   }
   for (const Limit& l : r.limits) {
-    fmt::print("limit {:<22} {:>8.1f} MB {:>9.2f} GB/s\n", l.name,
-               static_cast<double>(l.footprint_bytes) * 1e-6, l.bytes_per_second * 1e-9);
+    fmt::print("limit {:<22} {:>9.1f} kB {:>9.2f} GB/s\n", l.name,
+               static_cast<double>(l.footprint_bytes) * 1e-3, l.bytes_per_second * 1e-9);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -176,6 +177,14 @@ Exit exit_code(const Results& results, bool strict) {
 
 Results merge(std::vector<Results> shards) {
   if (shards.empty()) throw UsageError("no results to merge");
+  std::set<std::pair<std::string, std::string>> runs;
+  for (const Results& r : shards) {
+    // What was never run (a test's own results) has no start.
+    const bool fresh = runs.emplace(r.command, r.environment.started).second;
+    if (!fresh && !r.environment.started.empty()) {
+      throw UsageError("the same run twice: " + r.command + "; merging counts its cases twice");
+    }
+  }
   Results whole = std::move(shards.front());
   for (std::size_t i = 1; i < shards.size(); ++i) {
     require_same_run(whole, shards[i]);

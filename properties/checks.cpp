@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 
 namespace xent {
 
@@ -69,6 +70,19 @@ double accurate_sum(const std::vector<double>& x) {
 void judge_output(Judgement& j, Reference& ref, const ErrorBudget& b, const Output& out) {
   if (!out.loss.empty()) j.merge(judge_loss(ref, b, out.loss));
   if (!out.grad.empty()) j.merge(judge_grad(ref, b, out.grad));
+}
+
+Judgement judge_outputs(Trial& t) {
+  Judgement j;
+  RunRecord r;
+  if (!run_into(t, t.test_case, j, r)) return j;
+  judge_output(j, t.reference(t.test_case), t.budget(t.test_case), r.output);
+  return j;
+}
+
+const std::vector<Substitute>& every_substitute() {
+  static const std::vector<Substitute> all(std::begin(kSubstitutes), std::end(kSubstitutes));
+  return all;
 }
 
 std::string at(const char* name, std::int64_t row) { return fmt::format("{}[{}]", name, row); }

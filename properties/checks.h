@@ -27,8 +27,13 @@ void check_close(Judgement&, double a, double b, double bound, bool bitwise,
 /// Sum of values in double-double; the error is below 2^-100 of the sum of magnitudes.
 double accurate_sum(const std::vector<double>&);
 
-/// All outputs of both directions, loss first, as far as present.
+/// Loss, then gradient, as far as present.
 void judge_output(Judgement&, Reference&, const ErrorBudget&, const Output&);
+
+/// The kernel's outputs on the trial's own case against the exact answer.
+Judgement judge_outputs(Trial&);
+
+const std::vector<Substitute>& every_substitute();
 
 std::string at(const char* name, std::int64_t row);
 std::string at(const char* name, std::int64_t row, std::int64_t j);

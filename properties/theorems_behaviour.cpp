@@ -136,7 +136,6 @@ Judgement in_place(Trial& t) {
   return j;
 }
 
-const std::vector<Substitute> kAll(std::begin(kSubstitutes), std::end(kSubstitutes));
 const std::vector<std::string> kOrdinary = {"gaussian", "confident", "masked", "ties", "iris"};
 
 }  // namespace
@@ -148,7 +147,7 @@ std::vector<Property> behaviour_properties() {
       {"row.independence", "A row's result depends on no other row.",
        "Alone, in the batch, in the reversed batch and between rows of NaN: the same bits if the "
        "kernel promises batch-invariant, else within the bounds.",
-       {both}, kOrdinary, "mutant/row-leak", kAll, 0.5, row_independence},
+       {both}, kOrdinary, "mutant/row-leak", every_substitute(), 0.5, row_independence},
       {"io.inputs-untouched", "Inputs are bit-identical after the call.",
        "Unless the gradient is asked for in place. Says nothing of values: its teeth are a mutant.",
        {both, "op=ce dir=fwd dtype=f32,f64 reduction=mean"}, kOrdinary, "mutant/input-scribbler",
@@ -162,15 +161,15 @@ std::vector<Property> behaviour_properties() {
       {"io.in-place", "The gradient may overwrite the logits.",
        "Where promised: the same bits as out of place, within the bounds.",
        {"op=ce dir=bwd,fwdbwd dtype=f32,f64", reduced}, kOrdinary, "mutant/in-place-rereads",
-       kAll, 0.5,
-       in_place},
+       every_substitute(), 0.5, in_place},
       {"run.repeatable", "The same bytes at the same address give the same bits.",
        "Twice, with another shape between. Says nothing of values: its teeth are a mutant.",
        {both, reduced}, kOrdinary, "mutant/unrepeatable", {}, 0, repeatable},
       {"run.alignment", "Results do not depend on the address.",
        "Buffers moved by multiples of 1, 3 and 8 elements, each by another one: the same bits if "
        "the kernel promises alignment-invariant, else within the bounds.",
-       {both, reduced}, kOrdinary, "mutant/aligned-head-skipped", kAll, 0.5, alignment},
+       {both, reduced}, kOrdinary, "mutant/aligned-head-skipped", every_substitute(), 0.5,
+       alignment},
   };
 }
 

@@ -7,14 +7,6 @@
 namespace xent {
 namespace {
 
-Judgement accurate(Trial& t) {
-  Judgement j;
-  RunRecord r;
-  if (!run_into(t, t.test_case, j, r)) return j;
-  judge_output(j, t.reference(t.test_case), t.budget(t.test_case), r.output);
-  return j;
-}
-
 Enclosure negated(Enclosure e) {
   e.hi = -e.hi;
   e.lo = -e.lo;
@@ -78,8 +70,6 @@ Judgement signs(Trial& t) {
   return j;
 }
 
-const std::vector<Substitute> kAll(std::begin(kSubstitutes), std::end(kSubstitutes));
-
 }  // namespace
 
 std::vector<Property> gradient_properties() {
@@ -89,12 +79,13 @@ std::vector<Property> gradient_properties() {
        "gradient and 1/N included; the loss computed beside it too.",
        {"op=ce dir=bwd,fwdbwd dtype=f32,f64 upstream=one,scalar,row",
         "op=ce dir=bwd,fwdbwd dtype=f32,f64 reduction=sum,mean upstream=one,scalar"},
-       {"*"}, "mutant/p-rounded-before-minus-one", kAll, 0.5, accurate},
+       {"*"}, "mutant/p-rounded-before-minus-one", every_substitute(), 0.5,
+       judge_outputs},
       {"grad.sum-zero", "The gradients of a row sum to 0.",
        "Within the sum of the bounds; and those of the wrong classes sum to 1 - p_y.",
        {"op=ce dir=fwdbwd dtype=f32,f64"},
        {"gaussian", "confident", "wrong", "ties", "masked", "integer-mass", "spikes", "iris"},
-       "mutant/last-class-dropped", kAll, 0.5, sum_zero},
+       "mutant/last-class-dropped", every_substitute(), 0.5, sum_zero},
       {"grad.signs", "The true class's gradient is <= 0, the others' >= 0, none beyond 1.",
        "Within the bounds, exactly if the kernel promises sign-exact; strictly where the exact "
        "gradient is larger than its bound.",

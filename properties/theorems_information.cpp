@@ -109,8 +109,6 @@ std::vector<Problem> reductions(const Problem& p) {
   return {sum, mean};
 }
 
-const std::vector<Substitute> kAll(std::begin(kSubstitutes), std::end(kSubstitutes));
-
 }  // namespace
 
 std::vector<Property> information_properties() {
@@ -120,13 +118,13 @@ std::vector<Property> information_properties() {
        "H(p,q) within its own.",
        {"op=kl targets=prob dtype=f32,f64"},
        {"simplex", "dyadic-simplex", "one-hot", "near-equal", "uniform", "tiny", "disjoint-zero"},
-       "mutant/log2-in-kl", kAll, 0.5, decomposition, decomposition_problems},
+       "mutant/log2-in-kl", every_substitute(), 0.5, decomposition, decomposition_problems},
       {"stat.ce-is-nll", "Mean cross-entropy = NLL / N.",
        "The kernel's mean, its sum divided by N and the sum of its rows agree within the bounds, "
        "and with the oracle's negative log-likelihood.",
        {"op=ce dir=fwd dtype=f32,f64"},
        {"gaussian", "confident", "wrong", "ties", "masked", "dyadic", "iris"},
-       "mutant/sum-for-mean", kAll, 0.5, ce_is_nll, reductions},
+       "mutant/sum-for-mean", every_substitute(), 0.5, ce_is_nll, reductions},
   };
 }
 

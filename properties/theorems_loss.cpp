@@ -22,14 +22,6 @@ Judgement accurate(Trial& t) {
   return j;
 }
 
-Judgement stable(Trial& t) {
-  Judgement j;
-  RunRecord r;
-  if (!run_into(t, t.test_case, j, r)) return j;
-  judge_output(j, t.reference(t.test_case), t.budget(t.test_case), r.output);
-  return j;
-}
-
 /// The case with c added to every logit, or nothing if some sum is not exact.
 bool shifted(const TestCase& base, double c, TestCase& out) {
   out = base;
@@ -145,8 +137,6 @@ Judgement worked_example(Trial& t) {
   return j;
 }
 
-const std::vector<Substitute> kAll(std::begin(kSubstitutes), std::end(kSubstitutes));
-
 }  // namespace
 
 std::vector<Property> loss_properties() {
@@ -157,28 +147,29 @@ std::vector<Property> loss_properties() {
        {"op=ce dir=fwd dtype=f32,f64 reduction=none,sum,mean",
         "op=ce dir=fwdbwd dtype=f32,f64", "op=lse dtype=f32,f64",
         "op=entropy,cross-entropy,kl targets=prob dtype=f32,f64"},
-       {"*"}, "mutant/last-class-dropped", kAll, 0.5, accurate},
+       {"*"}, "mutant/last-class-dropped", every_substitute(), 0.5, accurate},
       {"loss.extreme-logits", "The fused form is stable at extreme logits.",
        "Offsets, gaps up to the format's limit, -inf masks, subnormals and ties: finite unless the "
        "exact value overflows, the gradient always finite, never NaN from numbers, all of it "
        "within the derived bound.",
        {"op=ce dir=fwdbwd dtype=f32,f64"},
        {"extreme", "offset", "confident", "wrong", "masked", "masked-target", "subnormal", "ties"},
-       "mutant/max-of-abs", kAll, 0.5, stable},
+       "mutant/max-of-abs", every_substitute(), 0.5, judge_outputs},
       {"loss.shift-invariance", "L(z + c) = L(z).",
        "Where every z + c is exact: the same bits if the kernel promises shift-exact, else within "
        "the two bounds; and the shifted loss is within its bound of the exact unshifted one.",
        {"op=ce dir=fwd dtype=f32,f64"}, {"grid", "dyadic", "integer-mass"}, "mutant/shift-inexact",
-       kAll, 0.5, shift_invariance},
+       every_substitute(), 0.5, shift_invariance},
       {"loss.permutation", "The order of the classes does not matter.",
        "A permuted row has the same loss and the permuted gradient, within the bounds.",
        {"op=ce dir=fwdbwd dtype=f32,f64"},
        {"gaussian", "confident", "ties", "integer-mass", "spikes", "iris"},
-       "mutant/last-class-dropped", kAll, 0.5, permutation},
+       "mutant/last-class-dropped", every_substitute(), 0.5, permutation},
       {"loss.worked-example", "The documents' 3x5 example: mean loss 2.3837.",
        "The kernel agrees with the oracle at the centre of the box that the printed logits are, "
        "and both with the printed loss and softmax as far as the box allows.",
-       {"op=ce dir=fwd dtype=f32,f64"}, {"worked-example"}, "mutant/target-off-by-one", kAll, 0.5,
+       {"op=ce dir=fwd dtype=f32,f64"}, {"worked-example"}, "mutant/target-off-by-one",
+       every_substitute(), 0.5,
        worked_example,
        [](const Problem& p) {
          Problem mean = p;
