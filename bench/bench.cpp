@@ -56,7 +56,7 @@ struct Session {
   Problem problem;
   std::list<std::unique_ptr<Invocation>> invocations;
   std::list<limits::Buffer> buffers;
-  std::vector<Job> jobs;
+  std::vector<TimedJob> jobs;
   std::vector<Timing> timings;                   ///< of the first jobs
   std::vector<const limits::Pattern*> patterns;  ///< of the jobs after them
 };

@@ -22,7 +22,7 @@ const auto error_of = [](const auto& run) -> std::string {
 /// Collects the time of each repetition and prints nothing.
 class Collector : public benchmark::BenchmarkReporter {
  public:
-  explicit Collector(const std::vector<Job>& jobs) : times_(jobs.size()) {
+  explicit Collector(const std::vector<TimedJob>& jobs) : times_(jobs.size()) {
     for (std::size_t i = 0; i < jobs.size(); ++i) index_[jobs[i].name] = i;
   }
 
@@ -68,7 +68,7 @@ void initialize(const RunnerOptions& options) {
   benchmark::Initialize(&argc, argv.data());
 }
 
-void time_job(benchmark::State& state, const Job& job, const RunnerOptions& options) {
+void time_job(benchmark::State& state, const TimedJob& job, const RunnerOptions& options) {
   try {
     if (options.progress) options.progress(job.name);
     job.prepare();
@@ -84,12 +84,12 @@ void time_job(benchmark::State& state, const Job& job, const RunnerOptions& opti
 
 }  // namespace
 
-std::vector<JobTimes> time_jobs(const std::vector<Job>& jobs, const RunnerOptions& options) {
+std::vector<JobTimes> time_jobs(const std::vector<TimedJob>& jobs, const RunnerOptions& options) {
   Collector collector(jobs);
   if (jobs.empty()) return collector.take();
   initialize(options);
   benchmark::ClearRegisteredBenchmarks();
-  for (const Job& job : jobs) {
+  for (const TimedJob& job : jobs) {
     benchmark::RegisterBenchmark(job.name.c_str(), [&job, &options](benchmark::State& state) {
       time_job(state, job, options);
     })->UseRealTime();

@@ -8,7 +8,7 @@
 namespace xent {
 
 /// Something to be timed: `prepare` before each repetition, then `run` many times.
-struct Job {
+struct TimedJob {
   std::string name;  ///< unique within a run
   std::function<void()> prepare;
   std::function<void()> run;
@@ -28,6 +28,6 @@ struct RunnerOptions {
 /// Times the jobs with Google Benchmark, repetitions interleaved at random, wall clock, one warm
 /// call before each repetition. The caller's environment (BENCHMARK_*) is overruled. Google
 /// Benchmark is one global: not thread-safe.
-std::vector<JobTimes> time_jobs(const std::vector<Job>&, const RunnerOptions&);
+std::vector<JobTimes> time_jobs(const std::vector<TimedJob>&, const RunnerOptions&);
 
 }  // namespace xent
