@@ -52,8 +52,9 @@ TestCase tensors_to_judge(const Options& o, std::vector<std::string>& notes) {
   for (std::int64_t r = 0; r < n; ++r) gap.push_back(target_gap(all, r));
   std::vector<std::int64_t> rows(static_cast<std::size_t>(n));
   std::iota(rows.begin(), rows.end(), 0);
-  std::stable_sort(rows.begin(), rows.end(), [&](std::int64_t a, std::int64_t b) {
-    return gap[static_cast<std::size_t>(a)] > gap[static_cast<std::size_t>(b)];
+  std::sort(rows.begin(), rows.end(), [&](std::int64_t a, std::int64_t b) {
+    const double of_a = gap[static_cast<std::size_t>(a)], of_b = gap[static_cast<std::size_t>(b)];
+    return of_a != of_b ? of_a > of_b : a < b;
   });
   rows.resize(kMostRows);
   notes.push_back(fmt::format("{} of {} rows judged, worst gap first", kMostRows, n));

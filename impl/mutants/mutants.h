@@ -15,6 +15,7 @@ Kernel mutant_nan_writer();
 Kernel mutant_zeros();
 Kernel mutant_writes_nothing();
 Kernel mutant_last_element_unwritten();
+Kernel mutant_loss_past_end();
 Kernel mutant_unrepeatable();
 Kernel mutant_gradient_sign_flipped();
 Kernel mutant_log2_in_kl();
@@ -23,6 +24,7 @@ Kernel mutant_log2_in_kl();
 Kernel mutant_target_off_by_one();
 Kernel mutant_upstream_ignored();
 Kernel mutant_sum_for_mean();
+Kernel mutant_mean_backward_undivided();
 Kernel mutant_input_scribbler();
 Kernel mutant_aligned_head_skipped();
 Kernel mutant_stride_ignored();
@@ -30,6 +32,7 @@ Kernel mutant_in_place_rereads();
 
 // Wrong formulas.
 Kernel mutant_last_class_dropped();
+Kernel mutant_classes_past_4096_dropped();
 Kernel mutant_lse_minus_logit();
 Kernel mutant_p_rounded_before_minus_one();
 Kernel mutant_max_of_abs();

@@ -22,6 +22,10 @@ struct LastClassDropped : SafeFormula {
   std::int64_t summed(std::int64_t v) { return std::max<std::int64_t>(v - 1, 1); }
 };
 
+struct ClassesPast4096Dropped : SafeFormula {
+  std::int64_t summed(std::int64_t v) { return std::min<std::int64_t>(v, 4096); }
+};
+
 struct LseMinusLogit : SafeFormula {
   template <class T>
   T loss(const RowSums<T>& r) {
@@ -66,6 +70,13 @@ Kernel mutant_last_class_dropped() {
       mutant("last-class-dropped",
              "the sum stops one class early: a tail, as in microsoft/onnxruntime#14475",
              {"loss.accurate", "grad.accurate", "loss.permutation", "grad.sum-zero"}));
+}
+
+Kernel mutant_classes_past_4096_dropped() {
+  return with_formula<ClassesPast4096Dropped>(
+      mutant("classes-past-4096-dropped",
+             "one block of classes is all there is; cf. verl#2899",
+             {"loss.accurate"}));
 }
 
 Kernel mutant_lse_minus_logit() {

@@ -55,6 +55,18 @@ Kernel mutant_sum_for_mean() {
       });
 }
 
+Kernel mutant_mean_backward_undivided() {
+  return with_body(
+      mutant("mean-backward-undivided",
+             "without the loss beside it, the gradient of a mean is not divided by N; cf. "
+             "linkedin/Liger-Kernel#435",
+             {"grad.accurate"}),
+      []<class T>(RowView<T> w) {
+        if (w.loss == nullptr && w.reduction == Reduction::mean) w.reduction = Reduction::sum;
+        safe_body(w, SafeFormula{});
+      });
+}
+
 Kernel mutant_input_scribbler() {
   HostKernel k = mutant("input-scribbler",
                         "shifts the caller's logits in place; cf. linkedin/Liger-Kernel#1251",

@@ -62,6 +62,17 @@ Kernel mutant_last_element_unwritten() {
                    });
 }
 
+Kernel mutant_loss_past_end() {
+  return with_body(mutant("loss-past-end",
+                          "a reduced loss is written one element too far as well; cf. "
+                          "linkedin/Liger-Kernel#588",
+                          {"loss.accurate", "io.every-output-written"}),
+                   []<class T>(const RowView<T>& w) {
+                     safe(w);
+                     if (w.loss != nullptr && w.reduction != Reduction::none) w.loss[1] = w.loss[0];
+                   });
+}
+
 Kernel mutant_unrepeatable() {
   return with_body(
       mutant("unrepeatable", "every other run is one ulp off, as atomic sums are (pytorch#17350)",
