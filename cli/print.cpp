@@ -69,7 +69,7 @@ void print_kernels(const Results& r) {
       fmt::print("  {}\n", reason);
       continue;
     }
-    fmt::print("; {} cases, worst error/bound {}\n", t.cases, worst_text(t));
+    fmt::print("; {} cases, error/bound {}\n", t.cases, worst_text(t));
   }
 }
 
