@@ -102,6 +102,17 @@ void time_kernels(const std::vector<Kernel>& kernels, const Options& o, Results&
   for (std::string& note : timed.notes) r.notes.push_back(std::move(note));
 }
 
+/// Verdicts outlive a bench that could not be done: memory that is not there, say.
+bool timed(const std::vector<Kernel>& kernels, const Options& o, Results& r, ProgressLine& line) {
+  try {
+    time_kernels(kernels, o, r, line);
+    return true;
+  } catch (const std::exception& e) {
+    r.notes.push_back(std::string("the bench stopped: ") + e.what());
+    return false;
+  }
+}
+
 void write_reports(const Results& r, const Options& o) {
   if (o.out.empty() && !o.markdown && !o.html && !o.junit) return;
   const std::filesystem::path out = o.out.empty() ? "out" : o.out;
@@ -167,7 +178,9 @@ Exit judge_command(const Options& o) {
   if (interrupted && judged == Exit::ok) judged = Exit::inconclusive;
   const bool go_on =
       judged == Exit::ok || o.command == "run" || o.keep_going || o.include_failing;
-  if (o.command != "verify" && go_on && !interrupted) time_kernels(kernels, o, r, line);
+  if (o.command != "verify" && go_on && !interrupted && !timed(kernels, o, r, line)) {
+    judged = Exit::internal;
+  }
   line.clear();
   r.seconds = seconds_since(started);
   print_verdicts(r);

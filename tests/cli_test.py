@@ -4,6 +4,7 @@
 import json
 import pathlib
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -290,6 +291,21 @@ class Reports(Cli):
         text = self.run_program("list", "kernels", "scalar/safe", "--problem", "dtype=bf16", rc=0)
         self.assertIn("skip", text.stdout)
         self.assertIn("scalar/safe", self.run_program("doctor", rc=0).stdout)
+
+
+class Memory(Cli):
+    """Under a limit that a sanitizer could not live with."""
+
+    def test_a_bench_without_memory_loses_no_verdict(self):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+        p = subprocess.run(
+            [PROGRAM, "bench", "--kernel", "scalar/safe", "--property", "*.accurate", *QUICK,
+             "--problem", "op=ce n=4000000 v=1000", "--out", "b"],
+            cwd=self.cwd, capture_output=True, text=True, preexec_fn=limit)
+        self.assertEqual(p.returncode, 3, p.stdout + p.stderr)
+        self.assertIn("the bench stopped", p.stdout)
+        results = json.loads((self.cwd / "b/results.json").read_text())
+        self.assertEqual([v["verdict"] for v in results["verdicts"]], ["pass", "pass"])
 
 
 if __name__ == "__main__":
