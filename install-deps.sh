@@ -7,9 +7,9 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config)
 libraries=(libboost-dev libmpfr-dev libmpfi-dev libgmp-dev libhwy-dev librapidcheck-dev
   libbenchmark-dev libgtest-dev libcli11-dev libfmt-dev nlohmann-json3-dev)
-python=(python3 python3-numpy python3-mpmath)
+python=(python3 python3-numpy python3-mpmath python3-torch)
 # Only examples and nightly need these.
-extra=(clang-19 clang-format chromium python3-torch libdnnl-dev libeigen3-dev gappa sollya)
+extra=(clang-19 clang-format chromium libdnnl-dev libeigen3-dev gappa sollya)
 
 usage="usage: ./install-deps.sh [--all] [--list]"
 help="$usage

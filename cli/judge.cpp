@@ -4,18 +4,15 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 
 #include "bench/bench.h"
 #include "cli/commands.h"
-#include "cli/environment.h"
+#include "cli/judging.h"
 #include "cli/kernels.h"
-#include "cli/tensors.h"
 #include "cli/terminal.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "properties/engine.h"
-#include "reports/reports.h"
 
 namespace xent {
 namespace {
@@ -24,39 +21,6 @@ namespace {
 constexpr const char* kBenchProblems[] = {
     "op=ce dtype=f32 dir=fwd,fwdbwd n=8192 v=10", "op=ce dtype=f32 dir=fwd,fwdbwd n=1024 v=1000",
     "op=ce dtype=f32 dir=fwd,fwdbwd n=256 v=50257", "op=ce dtype=f64 dir=fwdbwd n=128 v=50257"};
-
-std::atomic<bool> interrupted = false;
-
-/// The first Ctrl-C ends the judging and writes what was gathered; a second one kills.
-void stop_on_interrupt() {
-  std::signal(SIGINT, [](int) {
-    interrupted = true;
-    std::signal(SIGINT, SIG_DFL);
-  });
-}
-
-double seconds_since(std::chrono::steady_clock::time_point t) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
-}
-
-VerifyOptions verify_options(const Options& o, Results& results, ProgressLine& line) {
-  VerifyOptions v;
-  v.profile = o.profile;
-  v.selection = o.selection;
-  v.cases = o.cases;
-  v.seed = o.seed;
-  v.budget_seconds = o.budget_seconds;
-  v.jobs = o.jobs;
-  v.program = o.program;
-  if (!o.promise.empty()) v.replay_options = " --promise " + shell_word(o.promise);
-  v.stop = &interrupted;
-  v.shard = o.shard;
-  v.shards = o.shards;
-  v.out = o.out.empty() ? "out" : o.out;
-  if (!o.tensors.empty()) v.tensors = tensors_to_judge(o, results.notes);
-  v.progress = [&line](const Progress& p) { line.show(p); };
-  return v;
-}
 
 /// A kernel's verdict on a problem: that of its worst property, and a pass only if its losses, and
 /// gradients where they are timed, were found accurate.
@@ -113,27 +77,6 @@ bool timed(const std::vector<Kernel>& kernels, const Options& o, Results& r, Pro
   }
 }
 
-void write_reports(const Results& r, const Options& o) {
-  if (o.out.empty() && !o.markdown && !o.html && !o.junit) return;
-  const std::filesystem::path out = o.out.empty() ? "out" : o.out;
-  const bool all = o.command == "run";
-  write_file(out / "results.json", to_json(r));
-  if (all || o.markdown) write_file(out / "report.md", to_markdown(r));
-  if (all || o.junit) write_file(out / "junit.xml", to_junit(r));
-  if (all || o.html) write_file(out / "index.html", to_html(r));
-  fmt::print("written to {}\n", out.string());
-}
-
-/// Fails before the work, not after it, and leaves older results alone.
-void require_writable(const Options& o) {
-  if (o.out.empty()) return;
-  const std::filesystem::path probe = o.out / "counterexamples" / ".probe";
-  write_file(probe, "");
-  std::error_code ignored;
-  std::filesystem::remove(probe, ignored);
-  std::filesystem::remove(probe.parent_path(), ignored);  // unless it holds something
-}
-
 /// Everything that can be wrong with the choice is said before anything is printed.
 void require_known(const Options& o) {
   find_profile(o.profile);
@@ -153,12 +96,7 @@ Options verifying(const Options& o) {
 
 Exit judge_command(const Options& o) {
   const auto started = std::chrono::steady_clock::now();
-  Results r;
-  r.environment = environment();
-  r.command = o.line;
-  r.seed = fmt::format("{:x}", o.seed);
-  r.profile = o.profile;
-  r.expectations = o.command == "run";
+  Results r = begin_results(o);
   const std::vector<Kernel> kernels = chosen_kernels(o);
   if (!o.selection.problem.empty()) parse_problems(o.selection.problem);
   ProgressLine line;
@@ -170,7 +108,7 @@ Exit judge_command(const Options& o) {
     fmt::print("{}\n", why_none(o));
     return Exit::nothing;
   }
-  stop_on_interrupt();
+  const std::atomic<bool>& interrupted = stop_on_interrupt();
   verify(kernels, v, r);
   line.clear();
   note_unjudged(r);
@@ -187,7 +125,7 @@ Exit judge_command(const Options& o) {
   print_failures(r);
   print_timings(r);
   print_tail(r, judged);
-  write_reports(r, o);
+  write_reports(r, o, o.command == "run");
   return judged;
 }
 

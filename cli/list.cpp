@@ -3,10 +3,10 @@
 
 #include "cli/commands.h"
 #include "cli/terminal.h"
-#include "core/dialect.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "impl/registry.h"
+#include "properties/claims.h"
 #include "properties/domain.h"
 #include "properties/property.h"
 
@@ -71,15 +71,13 @@ void list_domains(Listing& l) {
   }
 }
 
-void list_dialects(Listing& l) {
-  for (const Dialect& d : dialects()) {
-    if (!l.wants(d.name)) continue;
-    std::string text;
-    for (const DialectEntry& e : d.entries) {
-      text += fmt::format("{}{}: loss {}, gradient {}; {} ({})", text.empty() ? "" : "\n",
-                          name(e.question), name(e.loss), name(e.grad), e.note, e.source);
-    }
-    l.item(d.name, text);
+void list_claims(Listing& l) {
+  for (const Claim& c : ledger()) {
+    if (!l.wants(c.id)) continue;
+    std::vector<std::string> by = c.properties;
+    if (c.study) by.emplace_back(c.group == "F" ? "a refutation" : "a study");
+    l.item(c.id, fmt::format("{}\n{}\nasserted: {}\nby {}", c.document, c.formula, c.statement,
+                             join(by, ", ")));
   }
 }
 
@@ -91,10 +89,10 @@ Exit list_command(const Options& o) {
   else if (o.what == "mutants") list_kernels(l, o, true);
   else if (o.what == "properties") list_properties(l);
   else if (o.what == "domains") list_domains(l);
-  else if (o.what == "dialects") list_dialects(l);
-  else if (o.what == "claims") throw UsageError("list claims: not in this version");
-  else throw UsageError("list " + o.what + ": there are kernels, properties, domains, mutants and "
-                        "dialects");
+  else if (o.what == "dialects") return list_dialects(o.glob.empty() ? "*" : o.glob);
+  else if (o.what == "claims") list_claims(l);
+  else throw UsageError("list " + o.what + ": there are kernels, properties, claims, domains, "
+                        "mutants and dialects");
   return l.done();
 }
 

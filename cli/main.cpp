@@ -17,8 +17,9 @@ int run(int argc, char** argv) {
   const std::map<std::string, std::function<xent::Exit(const xent::Options&)>> commands = {
       {"list", xent::list_command},     {"verify", xent::judge_command},
       {"bench", xent::judge_command},   {"run", xent::judge_command},
-      {"report", xent::report_command}, {"replay", xent::replay_command},
-      {"doctor", xent::doctor_command}};
+      {"claims", xent::claims_command}, {"selftest", xent::selftest_command},
+      {"report", xent::report_command},
+      {"replay", xent::replay_command}, {"doctor", xent::doctor_command}};
   const xent::Exit code = commands.at(options.command)(options);
   if (std::fflush(stdout) != 0) throw std::runtime_error("cannot write to standard output");
   return static_cast<int>(code);

@@ -14,11 +14,11 @@ namespace xent {
 namespace {
 
 /// Commands and options of the design that this version does not have yet.
-const std::vector<std::string> kCommands = {"list",   "verify", "bench", "run",
-                                            "report", "replay", "doctor"};
-const std::vector<std::string> kLater = {"claims", "selftest", "hunt", "certify-exp", "baseline"};
-const std::vector<std::string> kLaterOptions = {"--library", "--python", "--interpreter", "--data",
-                                                "--text",    "--peers",  "--threads"};
+const std::vector<std::string> kCommands = {"list",   "verify", "bench",  "run",
+                                            "claims", "selftest", "report", "replay", "doctor"};
+const std::vector<std::string> kLater = {"hunt", "certify-exp", "baseline"};
+const std::vector<std::string> kLaterOptions = {"--library", "--python", "--interpreter", "--peers",
+                                                "--threads"};
 
 std::string problem_help() {
   std::string text = "Problems are words key=value; lists and ranges make several:\n"
@@ -74,19 +74,25 @@ void add_what(CLI::App* app, Options& o) {
                   "Kernels: a name, a glob (products only) or role:GLOB; may be repeated");
 }
 
-void add_how(CLI::App* app, Options& o, Texts& t) {
-  app->add_option("--problem", o.selection.problem, "Narrows the problems; see `xentcheck --help`");
-  app->add_option("--property", o.selection.properties, "Properties, by id or glob");
-  app->add_option("--domain", o.selection.domains, "Domains of inputs, by name or glob");
-  app->add_option("--dialect", o.selection.dialect, "Answers to the edge questions: math");
-  app->add_option("--promise", o.promise, "Judge as if promised: a list as repeatable,shift-exact");
-  app->add_option("--tensors", o.tensors, "Judge captured tensors: a .npz with logits and targets");
+/// How much is judged, and on how many threads.
+void add_amount(CLI::App* app, Options& o, Texts& t) {
   app->add_option("--profile", o.profile, "How much: smoke (default), ci or nightly");
   app->add_option("--budget", t.budget, "Wall-clock limit of the judging, as 60s");
   app->add_option("--cases", t.cases, "Cases for each property, at least one a domain");
   app->add_option("--seed", t.seed, "Seed, hexadecimal");
-  app->add_option("--shard", t.shard, "Judge part I of N: I/N");
   app->add_option("--jobs", t.jobs, "Threads of the judge; results do not depend on it");
+}
+
+void add_how(CLI::App* app, Options& o, Texts& t) {
+  app->add_option("--problem", o.selection.problem, "Narrows the problems; see `xentcheck --help`");
+  app->add_option("--property", o.selection.properties, "Properties, by id or glob");
+  app->add_option("--domain", o.selection.domains, "Domains of inputs, by name or glob");
+  app->add_option("--dialect", o.selection.dialect,
+                  "Answers to the edge questions; see `xentcheck list dialects`");
+  app->add_option("--promise", o.promise, "Judge as if promised: a list as repeatable,shift-exact");
+  app->add_option("--tensors", o.tensors, "Judge captured tensors: a .npz with logits and targets");
+  add_amount(app, o, t);
+  app->add_option("--shard", t.shard, "Judge part I of N: I/N");
   app->add_flag("--include-failing", o.include_failing, "Time what failed, too, and mark it");
   app->add_flag("--strict", o.strict, "Findings count as failures");
   app->add_flag("--keep-going", o.keep_going, "Time what passed although something failed");
@@ -110,8 +116,23 @@ void add_commands(CLI::App& app, Options& o, Texts& t) {
     add_how(sub, o, t);
     add_out(sub, o);
   }
+  CLI::App* claims =
+      app.add_subcommand("claims", "The ledger: each claim, its evidence, its verdict");
+  claims->add_option("claim", o.claims, "Claims, by id or glob; all by default");
+  add_what(claims, o);
+  add_amount(claims, o, t);
+  claims->add_option("--data", o.data, "Experiments: CSV of numbers, class in the last column");
+  claims->add_option("--text", o.text, "Experiments: a text file to model");
+  add_out(claims, o);
+  CLI::App* selftest =
+      app.add_subcommand("selftest", "Who kills whom: kernels wrong on purpose x properties");
+  selftest->add_option("-k,--kernel", o.kernels, "Mutants, by name or glob; all by default");
+  selftest->add_option("--property", o.selection.properties, "Properties, by id or glob");
+  add_amount(selftest, o, t);
+  add_out(selftest, o);
   CLI::App* list = app.add_subcommand("list", "What there is");
-  list->add_option("what", o.what, "kernels, properties, domains, mutants or dialects")->required();
+  list->add_option("what", o.what, "kernels, properties, claims, domains, mutants or dialects")
+      ->required();
   list->add_option("glob", o.glob, "Only names that match");
   list->add_option("--problem", o.selection.problem, "Say what each kernel makes of a problem");
   CLI::App* report = app.add_subcommand("report", "Render results again, or merge shards");

@@ -34,6 +34,9 @@ struct Options {
   bool keep_going = false;
   std::filesystem::path out;  ///< empty: not given
   bool markdown = false, html = false, junit = false;
+  // claims
+  std::vector<std::string> claims;  ///< ids or globs; empty: all
+  std::filesystem::path data, text;  ///< of the experiments; empty: what the program brings
   // list, report, replay
   std::string what;  ///< of list
   std::string glob;  ///< of list

@@ -74,7 +74,7 @@ void print_kernels(const Results& r) {
 }
 
 void print_properties(const Results& r) {
-  fmt::print("\n{:<25}{:<5} {:>6} {:>9} {:>11} {:>5} {:>5}\n", "property", "", "cases", "checks",
+  fmt::print("\n{:<28} {:<5} {:>6} {:>9} {:>11} {:>5} {:>5}\n", "property", "", "cases", "checks",
              "error/bound", "power", "floor");
   for (const PropertyInfo& p : r.properties) {
     Totals t;
@@ -88,7 +88,7 @@ void print_properties(const Results& r) {
     }
     const std::string shown = power ? fmt::format("{:.2f}", *power) : "-";
     if (t.passed + t.failed + t.skipped + t.other == 0) continue;
-    fmt::print("{:<25}{} {:>6} {:>9} {:>11} {:>5} {:>5}\n", p.id, word(t, false),
+    fmt::print("{:<28} {} {:>6} {:>9} {:>11} {:>5} {:>5}\n", p.id, word(t, false),
                t.cases, t.checks, worst_text(t), shown,
                power ? fmt::format("{:.2f}", floor) : "-");
   }

@@ -13,6 +13,7 @@ Exit report_command(const Options& o) {
   const Results r = merge(std::move(parts));
   const Exit code = exit_code(r, o.strict);
   if (!o.markdown && !o.html && !o.junit && o.out.empty()) {
+    print_claims(r);
     print_verdicts(r);
     print_failures(r);
     print_timings(r);

@@ -17,11 +17,13 @@ namespace {
 constexpr std::int64_t kMostRows = 64;
 
 double target_gap(const TestCase& c, std::int64_t row) {
+  const auto y = c.scored_class(row);
+  if (!y) return 0;
   double others = -std::numeric_limits<double>::infinity();
   for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    if (j != c.label(row)) others = std::max(others, c.logit(row, j));
+    if (j != *y) others = std::max(others, c.logit(row, j));
   }
-  const double gap = std::fabs(c.logit(row, c.label(row)) - others);
+  const double gap = std::fabs(c.logit(row, *y) - others);
   return std::isnan(gap) ? 0 : gap;
 }
 
@@ -47,7 +49,7 @@ TestCase tensors_to_judge(const Options& o, std::vector<std::string>& notes) {
   if (base.size() != 1) throw UsageError("--tensors takes one problem, not a list or range");
   const TestCase all = read_tensors(o.tensors, base.front());
   const std::int64_t n = all.problem.n;
-  if (n <= kMostRows || all.problem.targets != TargetKind::index) return all;
+  if (n <= kMostRows || all.target.dtype != DType::i64) return all;
   std::vector<double> gap;
   for (std::int64_t r = 0; r < n; ++r) gap.push_back(target_gap(all, r));
   std::vector<std::int64_t> rows(static_cast<std::size_t>(n));

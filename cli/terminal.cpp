@@ -24,7 +24,14 @@ std::string painted(std::string_view text, const char* code) {
   return colours() ? fmt::format("\033[{}m{}\033[0m", code, text) : std::string(text);
 }
 
-int width() {
+double now() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+int terminal_width() {
   if (const char* columns = std::getenv("COLUMNS")) {
     if (const auto n = parse_integer(columns); n && *n >= 40) return static_cast<int>(*n);
   }
@@ -33,13 +40,6 @@ int width() {
   return 100;
 }
 
-double now() {
-  using namespace std::chrono;
-  return duration<double>(steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
-
 std::string good(std::string_view t) { return painted(t, "32"); }
 std::string bad(std::string_view t) { return painted(t, "31;1"); }
 std::string dim(std::string_view t) { return painted(t, "2"); }
@@ -47,7 +47,7 @@ std::string bold(std::string_view t) { return painted(t, "1"); }
 
 std::string wrapped(std::string_view text, int indent) {
   const std::string margin(static_cast<std::size_t>(indent), ' ');
-  const auto most = static_cast<std::size_t>(std::max(width() - indent, 20));
+  const auto most = static_cast<std::size_t>(std::max(terminal_width() - indent, 20));
   std::string out;
   for (const std::string_view line : split(text, '\n')) {
     std::string current;
@@ -69,7 +69,7 @@ void ProgressLine::show(const std::string& text) {
   if (!on || now() - last_ < 0.2) return;
   last_ = now();
   shown_ = true;
-  const auto most = static_cast<std::size_t>(width() - 1);
+  const auto most = static_cast<std::size_t>(terminal_width() - 1);
   fmt::print(stderr, "\r\033[K{}", text.substr(0, most));
   std::fflush(stderr);
 }

@@ -29,11 +29,16 @@ std::string bad(std::string_view);
 std::string dim(std::string_view);
 std::string bold(std::string_view);
 
+/// Columns of the terminal, or of COLUMNS; at least 40, 100 if neither says.
+int terminal_width();
+
 /// `text` indented by `indent` blanks, lines broken between words at the terminal's width.
 std::string wrapped(std::string_view text, int indent);
 
 // What verify and bench say on stdout.
 void print_head(const Results&, std::size_t kernels);
+/// The ledger: id, verdict and evidence, a line each; what is a failure in full.
+void print_claims(const Results&);
 void print_verdicts(const Results&);
 void print_failures(const Results&);
 void print_timings(const Results&);

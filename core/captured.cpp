@@ -23,7 +23,7 @@ using Shape = std::vector<std::int64_t>;
 std::string shape_text(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 void reject_unknown(const std::map<std::string, Tensor>& tensors) {
-  const std::vector<std::string> known{"logits", "targets", "weight", "upstream"};
+  const std::vector<std::string> known{"logits", "targets", "weight", "upstream", "direction"};
   for (const auto& [name, tensor] : tensors) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     throw UsageError(one_line(
@@ -83,7 +83,8 @@ void take_logits(TestCase& c, const Tensor* logits) {
   c.problem.dtype = dtype;
   c.problem.v = shape.back();
   c.problem.n = sequences ? shape[0] * shape[1] : shape[0];
-  if (sequences && c.problem.denominator == Denominator::sequence && shape[1] > 0) {
+  const bool by_sequence = c.problem.denominator == Denominator::sequence || c.problem.shift;
+  if (sequences && by_sequence && shape[1] > 0) {
     c.problem.t = shape[1];
   }
   c.input = reshaped(as_floats("logits", *logits, dtype), {c.problem.n, c.problem.v});
@@ -99,7 +100,7 @@ void take_targets(TestCase& c, const Tensor* targets, const Shape& logits_shape)
   const bool floats = is_float(targets->dtype) ||
                       (targets->dtype == DType::u16 && p.dtype == DType::bf16 && per_class);
   if (per_class && floats) {
-    if (p.op == Op::ce || p.op == Op::nll) p.targets = TargetKind::prob;
+    p.targets = TargetKind::prob;
     c.target = reshaped(as_floats("targets", *targets, p.dtype), c.input.shape);
     return;
   }
@@ -138,6 +139,19 @@ void take_upstream(TestCase& c, const Tensor* upstream, const Shape& logits_shap
                         {scalar ? 1 : c.problem.n});
 }
 
+void take_direction(TestCase& c, const Tensor* direction, const Shape& logits_shape) {
+  if (c.problem.dir != Dir::hvp) {
+    if (direction != nullptr) refuse("direction", "given; say dir=hvp, or leave it out");
+    return;
+  }
+  if (direction == nullptr) refuse("direction", "missing; dir=hvp multiplies the Hessian with it");
+  if (direction->shape != logits_shape && direction->shape != c.input.shape) {
+    refuse("direction", fmt::format("of shape {}; wanted that of the logits",
+                                    shape_text(direction->shape)));
+  }
+  c.direction = reshaped(as_floats("direction", *direction, c.problem.dtype), c.input.shape);
+}
+
 }  // namespace
 
 TestCase case_from_tensors(const std::map<std::string, Tensor>& tensors, const Problem& base) {
@@ -149,6 +163,7 @@ TestCase case_from_tensors(const std::map<std::string, Tensor>& tensors, const P
   take_targets(c, find(tensors, "targets"), logits->shape);
   take_weight(c, find(tensors, "weight"));
   take_upstream(c, find(tensors, "upstream"), logits->shape);
+  take_direction(c, find(tensors, "direction"), logits->shape);
   validate(c);
   return c;
 }
@@ -158,6 +173,7 @@ std::map<std::string, Tensor> tensors_of(const TestCase& c) {
   if (!c.target.empty()) tensors["targets"] = c.target;
   if (!c.weight.empty()) tensors["weight"] = c.weight;
   if (!c.upstream.empty()) tensors["upstream"] = c.upstream;
+  if (!c.direction.empty()) tensors["direction"] = c.direction;
   return tensors;
 }
 

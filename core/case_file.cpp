@@ -223,9 +223,11 @@ void read_tensor(Body& body, TestCase& c) {
                        : line.what == "targets"  ? &c.target
                        : line.what == "weight"   ? &c.weight
                        : line.what == "upstream" ? &c.upstream
+                       : line.what == "direction" ? &c.direction
                                                  : nullptr;
   if (slot == nullptr) {
-    body.fail(fmt::format("unknown tensor '{}'; known: logits targets weight upstream", line.what));
+    body.fail(fmt::format("unknown tensor '{}'; known: logits targets weight upstream "
+                          "direction", line.what));
   }
   if (!slot->shape.empty()) body.fail(fmt::format("tensor {} is given twice", line.what));
   *slot = Tensor(line.dtype, line.shape);
@@ -281,6 +283,7 @@ std::string write_case(const CaseFile& file) {
   write_tensor(text, "targets", c.target);
   write_tensor(text, "weight", c.weight);
   write_tensor(text, "upstream", c.upstream);
+  write_tensor(text, "direction", c.direction);
   return text + fmt::format("end fnv1a={:016x}\n", fnv1a(text));
 }
 

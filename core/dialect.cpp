@@ -6,51 +6,14 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/dialect_tables.h"
 #include "core/error.h"
 #include "core/text.h"
 
 namespace xent {
-namespace {
 
 using Q = Question;
 using A = Answer;
-
-// Mathematics on the extended reals with exp(-inf) = 0 and 0 * log 0 = 0. A target out of range is
-// an error of the call and hence no question.
-Dialect math() {
-  constexpr std::string_view definition = "definition";
-  return {"math",
-          {
-              {Q::masked_class, A::value, A::value, "p_j = 0: finite loss, gradient 0 at j",
-               definition},
-              {Q::masked_target, A::plus_inf, A::value,
-               "p_y = 0: the loss is +inf, the gradient p_j and -1 at the target", definition},
-              {Q::all_masked, A::undefined, A::undefined, "0 / 0: no distribution", definition},
-              {Q::plus_inf_logit, A::undefined, A::undefined,
-               "inf - inf: the limit depends on how it is approached", definition},
-              {Q::nan_logit, A::nan, A::nan, "NaN in this row, other rows untouched", definition},
-              {Q::ignored_row, A::zero, A::zero,
-               "loss and gradient are exactly 0 whatever the logits are", definition},
-              {Q::none_valid_mean, A::undefined, A::undefined, "0 / 0: a mean over no row",
-               definition},
-              {Q::zero_weight_mean, A::undefined, A::undefined, "0 / 0: the weights sum to 0",
-               definition},
-              {Q::single_class, A::value, A::value,
-               "softmax of one logit is 1: loss 0 of either sign, gradient 0", definition},
-              {Q::zero_prob_target, A::value, A::value, "0 * log q_j = 0: the term vanishes",
-               definition},
-              {Q::zero_both, A::value, A::undefined,
-               "0 * log 0 = 0: the term vanishes; its derivative 0 / 0 does not exist",
-               definition},
-              {Q::zero_prob_model, A::plus_inf, A::undefined,
-               "p_j > 0 = q_j: +inf; no derivative at the boundary", definition},
-              {Q::negative_prob, A::undefined, A::undefined, "no distribution", definition},
-              {Q::loss_overflow, A::plus_inf, A::value,
-               "rounding to nearest gives +inf beyond the format's range", definition},
-          }};
-}
-
-}  // namespace
 
 const DialectEntry& Dialect::at(Question question) const {
   for (const DialectEntry& entry : entries) {
@@ -59,8 +22,23 @@ const DialectEntry& Dialect::at(Question question) const {
   throw std::logic_error(fmt::format("dialect {} does not answer {}", name, xent::name(question)));
 }
 
+std::vector<DialectEntry> answers(std::vector<DialectEntry> logits,
+                                  const std::vector<DialectEntry>& probabilities,
+                                  const std::vector<DialectEntry>& calls) {
+  for (const auto* group : {&probabilities, &calls}) {
+    logits.insert(logits.end(), group->begin(), group->end());
+  }
+  return logits;
+}
+
+bool follows_convention(std::string_view topic) {
+  return topic == topics::smoothing_mass || topic == topics::weighted_mean ||
+         topic == topics::log_clamp;
+}
+
 const std::vector<Dialect>& dialects() {
-  static const std::vector<Dialect> all{math()};
+  static const std::vector<Dialect> all{math_dialect(), pytorch_dialect(), onnx_dialect(),
+                                        optax_dialect()};
   return all;
 }
 
@@ -81,14 +59,57 @@ std::string_view name(Question question) {
     case Q::plus_inf_logit: return "plus-inf-logit";
     case Q::nan_logit: return "nan-logit";
     case Q::ignored_row: return "ignored-row";
-    case Q::none_valid_mean: return "none-valid-mean";
-    case Q::zero_weight_mean: return "zero-weight-mean";
+    case Q::ignored_row_nan: return "ignored-row-nan";
     case Q::single_class: return "single-class";
+    case Q::smoothed_masked_class: return "smoothed-masked-class";
+    case Q::zero_target_masked_class: return "zero-target-masked-class";
+    case Q::zero_weight_masked_target: return "zero-weight-masked-target";
     case Q::zero_prob_target: return "zero-prob-target";
     case Q::zero_both: return "zero-both";
     case Q::zero_prob_model: return "zero-prob-model";
     case Q::negative_prob: return "negative-prob";
+    case Q::log_of_zero_right: return "log-of-zero-right";
+    case Q::log_of_zero_wrong: return "log-of-zero-wrong";
+    case Q::infinite_right: return "infinite-right";
+    case Q::infinite_wrong: return "infinite-wrong";
+    case Q::none_valid_mean: return "none-valid-mean";
+    case Q::zero_weight_mean: return "zero-weight-mean";
     case Q::loss_overflow: return "loss-overflow";
+    case Q::target_out_of_range: return "target-out-of-range";
+    case Q::smoothing_out_of_range: return "smoothing-out-of-range";
+    case Q::ignore_with_vector_targets: return "ignore-with-vector-targets";
+  }
+  return "unknown";
+}
+
+std::string_view meaning(Question question) {
+  switch (question) {
+    case Q::masked_class: return "some z_j = -inf, on classes without target mass";
+    case Q::masked_target: return "z_y = -inf, another logit is finite";
+    case Q::all_masked: return "every logit is -inf";
+    case Q::plus_inf_logit: return "a logit is +inf";
+    case Q::nan_logit: return "a number of the row is NaN";
+    case Q::ignored_row: return "the label is ignore_index";
+    case Q::ignored_row_nan:
+      return "the label is ignore_index; the row holds NaN, +inf or nothing but -inf";
+    case Q::single_class: return "V = 1";
+    case Q::smoothed_masked_class: return "smoothing > 0 and some z_j = -inf";
+    case Q::zero_target_masked_class: return "vector targets: z_j = -inf only where y_j = 0";
+    case Q::zero_weight_masked_target: return "w_y = 0 and z_y = -inf";
+    case Q::zero_prob_target: return "p_j = 0 where q_j > 0";
+    case Q::zero_both: return "p_j = q_j = 0";
+    case Q::zero_prob_model: return "p_j > 0 where q_j = 0";
+    case Q::negative_prob: return "p_j < 0 or q_j < 0";
+    case Q::log_of_zero_right: return "bce-prob: x = y = 0 or x = y = 1";
+    case Q::log_of_zero_wrong: return "bce-prob: x = 0 where y > 0, or x = 1 where y < 1";
+    case Q::infinite_right: return "bce-logits: x = +inf where y = 1, or -inf where y = 0";
+    case Q::infinite_wrong: return "bce-logits: an infinite x elsewhere";
+    case Q::none_valid_mean: return "a mean over no row: N = 0, or all are ignored";
+    case Q::zero_weight_mean: return "a mean whose weights sum to 0";
+    case Q::loss_overflow: return "the exact loss is beyond the output format";
+    case Q::target_out_of_range: return "a class index outside [0, V) that is not ignore_index";
+    case Q::smoothing_out_of_range: return "epsilon outside [0, 1]";
+    case Q::ignore_with_vector_targets: return "ignore_index beside vector targets";
   }
   return "unknown";
 }
@@ -101,6 +122,8 @@ std::string_view name(Answer answer) {
     case A::nan: return "nan";
     case A::error: return "error";
     case A::undefined: return "undefined";
+    case A::clamped: return "clamped";
+    case A::absent: return "absent";
   }
   return "unknown";
 }

@@ -72,6 +72,7 @@ ErrorBudget ErrorBudget::standard(const Problem& problem) {
   budget.exp_arg = 2.5;
   budget.log_rel = 6;
   budget.log_abs = 8;
+  budget.tanh_rel = 8;
   budget.loss = LossForm::any;
   budget.grad = GradForm::any;
   budget.target = TargetForm::any;

@@ -52,6 +52,7 @@ struct ErrorBudget {
   double exp_arg = 0;  ///< b
   double log_rel = 1;  ///< c: |log^(s) - log s| <= (c |log s| + c0) u; of log1p c alone
   double log_abs = 0;  ///< c0
+  double tanh_rel = 4;  ///< relative error of tanh (softcap)
   SumOrder order = SumOrder::any;
   std::int64_t lanes = 1;
   std::int64_t block = 1;

@@ -78,6 +78,9 @@ struct Kernel {
   std::function<Support(const Problem&)> supports;
   std::function<ErrorBudget(const Problem&)> budget;
   std::function<std::unique_ptr<Invocation>(const TestCase&, const BindOptions&)> bind;
+  /// Arithmetic operations and calls of exp, log and the like that one launch executes, counted by
+  /// running the same code on a counting number type; empty: unknown.
+  std::function<std::int64_t(const TestCase&)> operations = {};
   /// Names of properties of which a mutant must violate at least one; empty for the others.
   std::vector<std::string> killed_by;
 };

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 
 #include "core/dialect.h"
 #include "core/error.h"
+#include "core/test_case.h"
 #include "core/text.h"
 
 namespace xent {
@@ -58,6 +60,62 @@ void validate(const Problem& problem) {
   validate_options(problem);
 }
 
+namespace {
+
+using Reason = std::optional<std::string>;
+
+bool one_of(Op op, std::initializer_list<Op> ops) {
+  return std::find(ops.begin(), ops.end(), op) != ops.end();
+}
+
+std::string with_op(std::string_view option, Op op) {
+  return fmt::format("{} with op={}", option, name(op));
+}
+
+/// Options that exist for some operations only.
+Reason foreign_option(const Problem& p) {
+  const bool classes = one_of(p.op, {Op::ce, Op::nll});
+  const bool binary = one_of(p.op, {Op::bce_logits, Op::bce_prob, Op::mse_sigmoid});
+  const bool softmax = one_of(p.op, {Op::ce, Op::lse});
+  const bool mse = one_of(p.op, {Op::mse_softmax, Op::mse_sigmoid});
+  if (p.smoothing != 0 && !classes) return with_op("smoothing", p.op);
+  if (p.weights && !classes && !(binary && !mse)) return with_op("weights", p.op);
+  if (p.z_loss != 0 && p.op != Op::ce) return with_op("zloss", p.op);
+  if (p.softcap != 0 && !softmax) return with_op("softcap", p.op);
+  if (p.scale != 1 && !softmax) return with_op("scale", p.op);
+  if (p.targets == TargetKind::prob && !p.takes_targets()) return with_op("targets=prob", p.op);
+  if (p.unit != Unit::nats && mse) return with_op(fmt::format("unit={}", name(p.unit)), p.op);
+  if (p.dir == Dir::hvp && p.op != Op::ce) return with_op("dir=hvp", p.op);
+  return std::nullopt;
+}
+
+/// Options that exclude one another.
+Reason contradiction(const Problem& p) {
+  const bool index = p.takes_targets() && !has_vector_targets(p);
+  if (p.ignore_index && !index) return "ignore without class indices";
+  if (p.shift && !index) return "shift without class indices";
+  if (p.stride != 0 && p.layout == Layout::bct) return "stride with layout=bct";
+  if (p.dir == Dir::hvp && p.softcap != 0) return "dir=hvp with softcap";
+  if (p.denominator != Denominator::valid && !p.is_mean()) {
+    return fmt::format("denominator without reduction=mean");
+  }
+  if (p.upstream == Upstream::row && p.reduction != Reduction::none) {
+    return fmt::format("upstream=row with reduction={}", name(p.reduction));
+  }
+  if (p.unit == Unit::perplexity &&
+      (!p.is_mean() || p.dir != Dir::fwd || p.z_loss != 0 || !one_of(p.op, {Op::ce, Op::nll}))) {
+    return "unit=perplexity is of a mean of ce or nll, dir=fwd, without zloss";
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> meaningless(const Problem& p) {
+  const Reason foreign = foreign_option(p);
+  return foreign ? foreign : contradiction(p);
+}
+
 std::string slug(const Problem& problem) {
   std::string text = to_text(problem);
   std::string result;
@@ -85,6 +143,8 @@ std::string_view name(Op op) {
     case Op::kl: return "kl";
     case Op::lse: return "lse";
     case Op::nll: return "nll";
+    case Op::mse_softmax: return "mse-softmax";
+    case Op::mse_sigmoid: return "mse-sigmoid";
   }
   return "unknown";
 }
@@ -138,6 +198,13 @@ std::string_view name(Layout layout) {
   return "unknown";
 }
 
-std::string_view name(Unit unit) { return unit == Unit::nats ? "nats" : "bits"; }
+std::string_view name(Unit unit) {
+  switch (unit) {
+    case Unit::nats: return "nats";
+    case Unit::bits: return "bits";
+    case Unit::perplexity: return "perplexity";
+  }
+  return "unknown";
+}
 
 }  // namespace xent

@@ -12,10 +12,13 @@
 namespace xent {
 
 /// What is computed of a row. ce: softmax cross-entropy of logits; nll: of log-probabilities;
-/// bce_*: binary; lse: log-sum-exp; entropy H(p), cross_entropy H(p,q), kl KL(p||q) of
-/// probability vectors, where the target tensor holds p and the input tensor holds q (for entropy
-/// the input tensor holds p).
-enum class Op : std::uint8_t { ce, bce_logits, bce_prob, entropy, cross_entropy, kl, lse, nll };
+/// bce_*: binary, class by class; lse: log-sum-exp; entropy H(p), cross_entropy H(p,q), kl
+/// KL(p||q) of probability vectors, where the target tensor holds p and the input tensor holds q
+/// (for entropy the input tensor holds p; with index targets cross_entropy is the self-information
+/// -log q_y); mse_*: squared error of softmax or sigmoid, for contrast. Formulas: core/OPTIONS.md.
+enum class Op : std::uint8_t {
+  ce, bce_logits, bce_prob, entropy, cross_entropy, kl, lse, nll, mse_softmax, mse_sigmoid
+};
 
 /// fwd: loss; bwd: gradient with respect to the input; fwdbwd: both; hvp: Hessian-vector product.
 enum class Dir : std::uint8_t { fwd, bwd, fwdbwd, hvp };
@@ -34,10 +37,11 @@ enum class Upstream : std::uint8_t { one, scalar, row };
 /// nc: [N, V]; bct: [B, V, T]; btv: [B, T, V]; always N = B * T rows.
 enum class Layout : std::uint8_t { nc, bct, btv };
 
-enum class Unit : std::uint8_t { nats, bits };
+/// Of loss and gradient; perplexity: the loss is exp of the mean in nats.
+enum class Unit : std::uint8_t { nats, bits, perplexity };
 
-/// What to compute, without data. Every option has its field here even where no kernel supports it
-/// yet: an unsupported problem is skipped with a reason.
+/// What to compute, without data. The meaning of every field, with formula and gradient, is in
+/// core/OPTIONS.md. A kernel may support less: such a problem is skipped with a reason.
 struct Problem {
   Op op = Op::ce;
   Dir dir = Dir::fwd;
@@ -45,6 +49,7 @@ struct Problem {
   std::int64_t v = 2;  ///< classes, >= 1
   Layout layout = Layout::nc;
   std::int64_t t = 1;       ///< positions in a sequence; divides n
+  bool shift = false;       ///< position k is scored by the label at k + 1; the last by none
   std::int64_t stride = 0;  ///< elements from row to row in memory; 0: rows are contiguous
   TargetKind targets = TargetKind::index;
   Reduction reduction = Reduction::none;
@@ -67,6 +72,7 @@ struct Problem {
   std::int64_t row_stride() const { return stride == 0 ? v : stride; }
   bool wants_loss() const { return dir == Dir::fwd || dir == Dir::fwdbwd; }
   bool wants_grad() const { return dir != Dir::fwd; }
+  bool is_mean() const { return reduction == Reduction::mean; }
   bool takes_targets() const { return op != Op::entropy && op != Op::lse; }
   std::int64_t loss_size() const { return reduction == Reduction::none ? n : 1; }
 
@@ -76,6 +82,10 @@ struct Problem {
 /// Throws UsageError unless the fields agree: n >= 0, v >= 1, N * row stride addressable, t
 /// divides n, options in their ranges, a dialect that exists. The parsers call it.
 void validate(const Problem&);
+
+/// Why the options do not go together (`smoothing with op=kl`), or nothing. Such a problem is valid
+/// text without a meaning: every kernel skips it, for this reason.
+std::optional<std::string> meaningless(const Problem&);
 
 /// One line, defaults left out but for op, n, v, dtype and dir; parse_problem gives it back.
 std::string to_text(const Problem&);

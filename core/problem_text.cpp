@@ -42,14 +42,14 @@ double real(std::string_view key, std::string_view value) {
 }
 
 constexpr std::array kOps{Op::ce, Op::bce_logits, Op::bce_prob, Op::entropy, Op::cross_entropy,
-                          Op::kl, Op::lse, Op::nll};
+                          Op::kl, Op::lse, Op::nll, Op::mse_softmax, Op::mse_sigmoid};
 constexpr std::array kDirs{Dir::fwd, Dir::bwd, Dir::fwdbwd, Dir::hvp};
 constexpr std::array kFloats{DType::f64, DType::f32, DType::f16, DType::bf16};
 constexpr std::array kTargets{TargetKind::index, TargetKind::prob};
 constexpr std::array kReductions{Reduction::none, Reduction::sum, Reduction::mean};
 constexpr std::array kUpstreams{Upstream::one, Upstream::scalar, Upstream::row};
 constexpr std::array kLayouts{Layout::nc, Layout::bct, Layout::btv};
-constexpr std::array kUnits{Unit::nats, Unit::bits};
+constexpr std::array kUnits{Unit::nats, Unit::bits, Unit::perplexity};
 
 std::optional<DType> parse_optional_dtype(std::string_view key, std::string_view value) {
   if (value == "auto") return std::nullopt;
@@ -153,10 +153,15 @@ void parse_weights(Problem& p, std::string_view key, std::string_view value) {
   p.weights = parse_switch(key, value);
 }
 std::string print_weights(const Problem& p) { return p.weights ? "on" : "off"; }
+void parse_shift(Problem& p, std::string_view key, std::string_view value) {
+  p.shift = parse_switch(key, value);
+}
+std::string print_shift(const Problem& p) { return p.shift ? "on" : "off"; }
 std::string print_dialect(const Problem& p) { return p.dialect; }
 
 constexpr std::array kKeys{
-    Key{"op", "what is computed: ce bce-logits bce-prob entropy cross-entropy kl lse nll",
+    Key{"op", "what is computed: ce bce-logits bce-prob entropy cross-entropy kl lse nll "
+            "mse-softmax mse-sigmoid",
         parse_enum<&Problem::op, kOps>, print_enum<&Problem::op>, true},
     Key{"n", "rows, 0 or more", parse_int<&Problem::n>, print_int<&Problem::n>, true, true},
     Key{"v", "classes, 1 or more", parse_int<&Problem::v>, print_int<&Problem::v>, true, true},
@@ -187,6 +192,7 @@ constexpr std::array kKeys{
         print_enum<&Problem::layout>},
     Key{"t", "positions in a sequence; divides n", parse_int<&Problem::t>,
         print_int<&Problem::t>, false, true},
+    Key{"shift", "the label at t + 1 scores position t: on off", parse_shift, print_shift},
     Key{"stride", "elements from row to row; 0: contiguous", parse_int<&Problem::stride>,
         print_int<&Problem::stride>, false, true},
     Key{"acc", "type of the accumulation: f64 f32 f16 bf16 auto",
@@ -195,7 +201,7 @@ constexpr std::array kKeys{
         parse_format<&Problem::output>, print_format<&Problem::output>},
     Key{"dialect", "answers to the questions on which libraries differ", parse_dialect,
         print_dialect},
-    Key{"unit", "of the loss: nats bits", parse_enum<&Problem::unit, kUnits>,
+    Key{"unit", "of the loss: nats bits perplexity", parse_enum<&Problem::unit, kUnits>,
         print_enum<&Problem::unit>},
 };
 

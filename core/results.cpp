@@ -118,6 +118,24 @@ void append(std::vector<T>& into, std::vector<T>& from) {
   std::move(from.begin(), from.end(), std::back_inserter(into));
 }
 
+void add_new(std::vector<std::string>& into, const std::vector<std::string>& from) {
+  for (const std::string& s : from) {
+    if (std::find(into.begin(), into.end(), s) == into.end()) into.push_back(s);
+  }
+}
+
+/// What is shown of a claim is the graver shard's; what was counted adds up.
+void merge_claim(ClaimRow& into, const ClaimRow& from) {
+  const ClaimRow other = into.verdict == graver(into.verdict, from.verdict)
+                             ? from
+                             : std::exchange(into, from);
+  add_new(into.properties, other.properties);
+  add_new(into.kernels, other.kernels);
+  into.cases += other.cases;
+  into.checks += other.checks;
+  into.error_over_bound = std::max(into.error_over_bound, other.error_over_bound);
+}
+
 void require_same_run(const Results& a, const Results& b) {
   const auto differ = [](std::string_view what, const auto& x, const auto& y) {
     if (x == y) return;
@@ -141,6 +159,8 @@ void merge_into(Results& into, Results& from) {
                return a.kernel == b.kernel && a.property == b.property;
              },
              merge_row);
+  merge_list(into.claims, from.claims, [](const auto& a, const auto& b) { return a.id == b.id; },
+             merge_claim);
   merge_list(into.findings, from.findings,
              [](const auto& a, const auto& b) {
                return a.kernel == b.kernel && a.id == b.id && a.message == b.message;
@@ -169,10 +189,14 @@ Exit exit_code(const Results& results, bool strict) {
   }
   const bool vacuous = any(rows, [&](const VerdictRow& r) { return counts(r) && r.vacuous; });
   const bool survivor = results.expectations && an_expected_failure_passed(results);
-  if (has(Verdict::fail) || vacuous || survivor) return Exit::failed;
+  const bool claim_failed =
+      any(results.claims, [](const ClaimRow& c) { return is_failure(c.verdict); });
+  if (has(Verdict::fail) || vacuous || survivor || claim_failed) return Exit::failed;
   if (strict && !results.findings.empty()) return Exit::failed;
   if (has(Verdict::inconclusive)) return Exit::inconclusive;
-  return any(rows, judged) ? Exit::ok : Exit::nothing;
+  const bool claim_judged = any(
+      results.claims, [](const ClaimRow& c) { return c.verdict != ClaimVerdict::skipped; });
+  return any(rows, judged) || claim_judged ? Exit::ok : Exit::nothing;
 }
 
 Results merge(std::vector<Results> shards) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/claim.h"
 #include "core/verdict.h"
 
 namespace xent {
@@ -129,19 +130,22 @@ struct Results {
   std::vector<KernelInfo> kernels;
   std::vector<PropertyInfo> properties;
   std::vector<VerdictRow> verdicts;
+  std::vector<ClaimRow> claims;  ///< of `claims` only, in the ledger's order
   std::vector<Finding> findings;
   std::vector<Timing> timings;
   std::vector<Limit> limits;
   std::vector<std::string> notes;  ///< "64 of 512 rows judged, worst gap first"
 };
 
-/// Exit code of a run: failures, vacuity and, with expectations, kernels expected to fail that
-/// were judged and did not are 1; with `strict`, findings too. Precedence 3 > 1 > 4 > 5 > 0.
+/// Exit code of a run: failures, vacuity, claims contradicted or without evidence and, with
+/// expectations, kernels expected to fail that were judged and did not are 1; with `strict`,
+/// findings too. Precedence 3 > 1 > 4 > 5 > 0.
 Exit exit_code(const Results&, bool strict);
 
 /// Joins shards of one run: same schema, seed, profile and expectations. Throws UsageError
 /// otherwise. Rows of the same kernel and property become one; of percentiles the largest is kept,
-/// and the joint power is the mean by cases, which is a lower bound.
+/// and the joint power is the mean by cases, which is a lower bound. Of a claim judged twice the
+/// graver row is kept, with the counts of both.
 Results merge(std::vector<Results>);
 
 }  // namespace xent

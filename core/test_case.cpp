@@ -132,12 +132,14 @@ bool has_vector_targets(const Problem& problem) {
   switch (problem.op) {
     case Op::bce_logits:
     case Op::bce_prob:
-    case Op::cross_entropy:
+    case Op::mse_sigmoid:
     case Op::kl: return true;
     case Op::entropy:
     case Op::lse: return false;
     case Op::ce:
-    case Op::nll: break;
+    case Op::nll:
+    case Op::mse_softmax:
+    case Op::cross_entropy: break;
   }
   return problem.targets == TargetKind::prob;
 }
@@ -159,6 +161,11 @@ void validate(const TestCase& c) {
   } else {
     require_absent("weight", c.weight);
   }
+  if (p.dir == Dir::hvp) {
+    require_tensor("direction", c.direction, p.dtype, {p.n, p.v});
+  } else {
+    require_absent("direction", c.direction);
+  }
   if (p.upstream == Upstream::one) {
     require_absent("upstream", c.upstream);
   } else {
@@ -168,20 +175,41 @@ void validate(const TestCase& c) {
 
 std::uint64_t content_hash(const TestCase& c) {
   std::uint64_t state = fnv1a(to_text(c.problem));
-  for (const Tensor* tensor : {&c.input, &c.target, &c.weight, &c.upstream}) {
+  for (const Tensor* tensor : {&c.input, &c.target, &c.weight, &c.upstream, &c.direction}) {
+    if (tensor == &c.direction && tensor->shape.empty()) continue;
     state = fnv1a(fmt::format("\n{} {}\n", name(tensor->dtype), shape_text(tensor->shape)), state);
     state = fnv1a(bytes_of(*tensor), state);
   }
   return state;
 }
 
-TestCase keep_rows(const TestCase& c, const std::vector<std::int64_t>& rows) {
-  check_indices(rows, c.problem.n, "keep_rows");
+std::optional<std::int64_t> TestCase::scored_class(std::int64_t row) const {
+  if (problem.shift && row % problem.t == problem.t - 1) return std::nullopt;
+  const std::int64_t y = label(problem.shift ? row + 1 : row);
+  if (problem.ignore_index && y == *problem.ignore_index) return std::nullopt;
+  return y;
+}
+
+TestCase unshifted(const TestCase& c) {
+  if (!c.problem.shift) return c;
+  TestCase result = c;
+  result.problem.shift = false;
+  if (!result.problem.ignore_index) result.problem.ignore_index = -100;
+  for (std::int64_t row = 0; row < c.problem.n; ++row) {
+    result.target.set_integer(row, c.scored_class(row).value_or(*result.problem.ignore_index));
+  }
+  return result;
+}
+
+TestCase keep_rows(const TestCase& given, const std::vector<std::int64_t>& rows) {
+  check_indices(rows, given.problem.n, "keep_rows");
+  const TestCase c = unshifted(given);
   TestCase result = c;
   result.problem.n = static_cast<std::int64_t>(rows.size());
   if (result.problem.n % result.problem.t != 0) result.problem.t = 1;
   result.input = pick_rows(c.input, rows);
   result.target = pick_rows(c.target, rows);
+  result.direction = pick_rows(c.direction, rows);
   if (c.problem.upstream == Upstream::row) result.upstream = pick_rows(c.upstream, rows);
   return result;
 }
@@ -192,6 +220,7 @@ TestCase keep_classes(const TestCase& c, const std::vector<std::int64_t>& classe
   result.problem.v = static_cast<std::int64_t>(classes.size());
   result.input = pick_columns(c.input, classes);
   result.weight = pick_columns(c.weight, classes);
+  result.direction = pick_columns(c.direction, classes);
   if (has_vector_targets(c.problem)) {
     result.target = pick_columns(c.target, classes);
   } else if (c.problem.takes_targets()) {

@@ -82,6 +82,11 @@ Tensor GuardedBuffer::read(std::vector<std::int64_t> shape) const {
   return tensor;
 }
 
+bool GuardedBuffer::is_poison(std::int64_t r, std::int64_t c) const {
+  const std::size_t at = static_cast<std::size_t>(c) * pattern_.size();
+  return std::memcmp(row(r) + at, pattern_.data(), pattern_.size()) == 0;
+}
+
 std::vector<std::string> GuardedBuffer::changes(const Tensor& original) const {
   if (original.empty()) return {};
   std::vector<std::string> named;

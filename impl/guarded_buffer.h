@@ -37,6 +37,8 @@ class GuardedBuffer {
   /// Copies a contiguous tensor of rows * cols elements in / out. Padding is left alone.
   void write(const Tensor&);
   Tensor read(std::vector<std::int64_t> shape) const;
+  /// Nothing was written to element (r, c) since it was poisoned.
+  bool is_poison(std::int64_t r, std::int64_t c) const;
 
   /// Elements that differ in any bit from the contiguous `original`: "logits[3,1] changed". At
   /// most four by name, then a count.

@@ -7,7 +7,7 @@
 
 #include "core/error_budget.h"
 #include "core/promises.h"
-#include "impl/blocked_sum.h"
+#include "impl/row_output.h"
 #include "impl/row_view.h"
 
 namespace xent {
@@ -35,7 +35,9 @@ T finite_shift(T m) {
 /// z_y < m:  -log p_y = (m - z_y) + log s >= log 2, so every rounding is relative to it.
 template <class T>
 T accurate_loss(const RowSums<T>& r) {
-  return r.z_y == r.m ? std::log1p(r.t / r.e_y) : (r.m - r.z_y) + std::log(r.s);
+  using std::log;
+  using std::log1p;
+  return r.z_y == r.m ? log1p(r.t / r.e_y) : (r.m - r.z_y) + log(r.s);
 }
 
 /// p_y - 1 = -t / s.
@@ -44,41 +46,23 @@ T accurate_target_gradient(const RowSums<T>& r) {
   return -(r.t / r.s);
 }
 
-/// Takes the rows' losses in order and writes what the reduction asks for; a sum over rows has the
-/// same tree as a sum over classes.
-template <class T>
-class LossOutput {
- public:
-  explicit LossOutput(const RowView<T>& view) : view_(view) {}
-  void put(std::int64_t row, T loss) {
-    if (view_.loss == nullptr) return;
-    if (view_.reduction == Reduction::none) {
-      view_.loss[row] = loss;
-    } else {
-      sum_.add(row, loss);
-    }
-  }
-  void finish() {
-    if (view_.loss == nullptr || view_.reduction == Reduction::none) return;
-    view_.loss[0] = sum_.value() / view_.divisor();
-  }
+/// Binary32 for inputs of at most that; binary64 for f64, or where acc=f64 asks for it.
+DType working_dtype(const Problem&);
 
- private:
-  const RowView<T>& view_;
-  BlockedSum<T> sum_;
-};
-
-/// The budget of every kernel that sums with BlockedSum and uses the formulas above.
-/// `exp_rel` and `log_rel` in units of u.
+/// The budget of every kernel that sums with BlockedSum and uses the formulas above, in
+/// working_dtype. `exp_rel` and `log_rel` in units of u.
 ErrorBudget accurate_budget(const Problem&, double exp_rel, double log_rel);
 
 /// Undertaken by every kernel of this form, and why it holds:
 ///   repeatable, batch-, alignment-, thread-invariant: one thread, and a tree that depends on the
-///     class index alone.
-///   shift-exact: logits enter only as differences z_j - m and m - z_y.
+///     class index alone (and, in what is reduced, the row's).
+///   shift-exact: without scale, softcap and zloss the loss of ce has logits only as differences
+///     z_j - m and m - z_y.
 ///   sign-exact: e_j >= 0, and rounded addition of non-negative numbers is monotone, so
-///     0 <= e_j <= s and 0 <= t <= s, hence 0 <= e_j / s <= 1 and -1 <= -t / s <= 0.
-///   in-place: z_y and the sums are read before the row's first gradient is written.
+///     0 <= e_j <= s and 0 <= t <= s, hence 0 <= e_j / s <= 1 and -1 <= -t / s <= 0; likewise
+///     0 <= sigma <= 1.
+///   in-place: the gradient's memory takes the e_j only where no logit is needed after the sums;
+///     else each x_j is read before its own gradient is written.
 Promises accurate_promises();
 
 }  // namespace xent

@@ -2,38 +2,72 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/problem.h"
 
 namespace xent {
 
-/// The arrays of one case as a kernel body sees them; T is the type of input, target
-/// probabilities, upstream gradient, loss and gradient. Matrices hold `n` rows of `v` elements, row
-/// r at `r * stride`; what lies between v and stride belongs to nobody. `grad` may be `input`
-/// itself, for kernels that promise in-place.
+/// One case as a kernel body sees it: core/OPTIONS.md with every number of the problem rounded to
+/// T, the type that the body computes in. Whatever type and layout the case has, matrices are rows
+/// of T here: n rows of `v` elements, row r at `r * stride`; what lies between v and stride belongs
+/// to nobody. `grad` may be `input` itself, for kernels that promise in-place.
 template <class T>
 struct RowView {
   Op op = Op::ce;
+  Dir dir = Dir::fwd;
   Reduction reduction = Reduction::none;
+  Denominator denominator = Denominator::valid;
+  Unit unit = Unit::nats;
   std::int64_t n = 0;
   std::int64_t v = 0;
+  std::int64_t t = 1;  ///< positions in a sequence; divides n
   std::int64_t stride = 0;
+  bool shift = false;                  ///< see scored_class
+  std::optional<std::int64_t> ignore;  ///< label of ignored rows
+  T smoothing = 0;
+  T scale = 1;
+  T softcap = 0;  ///< 0: off
+  T z_loss = 0;
+  T denominator_value = 0;
   const T* input = nullptr;             ///< [n, v]
-  const std::int64_t* label = nullptr;  ///< [n] in [0, v), or null
-  const T* target = nullptr;            ///< [n, v] probabilities, or null
+  const std::int64_t* label = nullptr;  ///< [n] in [0, v) or *ignore; null: no class indices
+  const T* target = nullptr;            ///< [n, v] vector targets, or null
+  const T* weight = nullptr;            ///< [v] class weights, or null: 1
+  const T* direction = nullptr;         ///< [n, v]; null unless dir is hvp
   const T* upstream = nullptr;          ///< [n] or [1], or null: 1
   bool upstream_per_row = false;
   T* loss = nullptr;  ///< [n], or [1] with a reduction; null: not asked for
-  T* grad = nullptr;  ///< [n, v]; null: not asked for
+  T* grad = nullptr;  ///< [n, v], with hvp H v; null: not asked for
 
   const T* input_row(std::int64_t r) const { return input + r * stride; }
   const T* target_row(std::int64_t r) const { return target ? target + r * stride : nullptr; }
+  const T* direction_row(std::int64_t r) const { return direction + r * stride; }
   T* grad_row(std::int64_t r) const { return grad ? grad + r * stride : nullptr; }
+  T weight_of(std::int64_t j) const { return weight ? weight[j] : T(1); }
   T upstream_of(std::int64_t r) const {
     return upstream ? upstream[upstream_per_row ? r : 0] : T(1);
   }
-  /// What loss and gradient are divided by: N for a mean, else 1.
-  T divisor() const { return reduction == Reduction::mean ? static_cast<T>(n) : T(1); }
+
+  /// The class that scores row r; -1 where the row is ignored or there are no class indices. With
+  /// shift a row is scored by its successor's label, the last of a sequence by none.
+  std::int64_t scored_class(std::int64_t r) const {
+    if (label == nullptr || (shift && r % t == t - 1)) return -1;
+    const std::int64_t y = label[shift ? r + 1 : r];
+    return ignore && y == *ignore ? -1 : y;
+  }
+  bool ignored(std::int64_t r) const { return label != nullptr && scored_class(r) < 0; }
+
+  /// y_j of row r: its vector target, or 1 at its class y and 0 elsewhere.
+  T target_of(std::int64_t r, std::int64_t y, std::int64_t j) const {
+    return target ? target[r * stride + j] : static_cast<T>(j == y ? 1 : 0);
+  }
+  /// a_j = w_j ((1 - epsilon) y_j + epsilon / V), exactly y_j without smoothing and weights. At
+  /// most 5 roundings, those of epsilon and (from 2^24 on in binary32) V included.
+  T mass(T y_j, std::int64_t j) const {
+    if (smoothing == T(0)) return weight_of(j) * y_j;
+    return weight_of(j) * ((T(1) - smoothing) * y_j + smoothing / static_cast<T>(v));
+  }
 };
 
 }  // namespace xent

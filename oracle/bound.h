@@ -15,8 +15,17 @@ namespace xent {
 double loss_bound(Reference&, const ErrorBudget&, std::int64_t i);
 double grad_bound(Reference&, const ErrorBudget&, std::int64_t row, std::int64_t j);
 
-/// The bound of a row's loss before reduction and rounding to the output format.
+/// The bound of a row's loss before reduction and rounding to the output format; 0 where the row is
+/// ignored.
 double row_loss_bound(Reference&, const ErrorBudget&, std::int64_t row);
+
+/// Upper bounds of the magnitudes that a kernel meets on the way: a row's loss and gradient before
+/// unit, upstream and reduction, and the gaps that target mass multiplies.
+double unscaled_loss(Reference&, const ErrorBudget&, std::int64_t row);
+double unscaled_grad(Reference&, const ErrorBudget&, std::int64_t row, std::int64_t j);
+
+/// The row is not ignored.
+bool counts(Reference&, std::int64_t row);
 
 /// 2^(max(floor(log2 |x|), emin) - p + 1), with the floor for x = 0 (Goldberg's ulp on the reals).
 double ulp(double x, DType);

@@ -51,9 +51,47 @@ I log1p_of(const I& x) {
   return r;
 }
 template <class I>
+I tanh_of(const I& x) {
+  I r;
+  mpfi_tanh(raw(r), raw(x));
+  return r;
+}
+/// 1 / cosh x: its square is 1 - tanh^2 x without the cancellation.
+template <class I>
+I sech_of(const I& x) {
+  I r;
+  mpfi_sech(raw(r), raw(x));
+  return r;
+}
+template <class I>
+I log_two() {
+  I r;
+  mpfi_const_log2(raw(r));
+  return r;
+}
+template <class I>
 I abs_of(const I& x) {
   I r;
   mpfi_abs(raw(r), raw(x));
+  return r;
+}
+
+/// The point 0, not only an interval that holds it.
+template <class I>
+bool is_zero(const I& x) {
+  return mpfr_zero_p(&raw(x)->left) && mpfr_zero_p(&raw(x)->right);
+}
+/// Certainly of one sign or 0.
+template <class I>
+bool not_negative(const I& x) {
+  return !mpfr_nan_p(&raw(x)->left) && mpfr_sgn(&raw(x)->left) >= 0;
+}
+/// max(x, least).
+template <class I>
+I at_least(const I& x, double least) {
+  I r(x);
+  if (mpfr_cmp_d(&raw(r)->left, least) < 0) mpfr_set_d(&raw(r)->left, least, MPFR_RNDD);
+  if (mpfr_cmp_d(&raw(r)->right, least) < 0) mpfr_set_d(&raw(r)->right, least, MPFR_RNDU);
   return r;
 }
 

@@ -7,19 +7,12 @@
 #include <limits>
 
 #include "oracle/bound.h"
+#include "oracle/overflow.h"
 
 namespace xent {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
-
-/// Numbers of at least this magnitude round to infinity.
-double overflow_threshold(DType d) {
-  const Format f = format(d);
-  // 2^emax (2 - 2^-p) is no double for binary64: the largest double stands for it.
-  if (f.precision >= 53) return std::numeric_limits<double>::max();
-  return std::ldexp(2 - std::ldexp(1.0, -f.precision), f.emax);
-}
 
 /// Enough digits to tell neighbours of the format apart.
 std::string number(double x, DType d = DType::f32) {
@@ -121,35 +114,30 @@ std::string question_name(Reference& ref, std::int64_t row) {
   return q ? std::string(name(*q)) : std::string("undefined");
 }
 
-/// The row that makes a reduced loss undefined, or the first.
-std::int64_t undefined_row(Reference& ref) {
-  for (std::int64_t r = 0; r < ref.test_case().problem.n; ++r) {
-    if (ref.row_loss(r).kind == Enclosure::Kind::undefined) return r;
+/// The question that leaves loss element i without an answer: of its row, of the reduction, or of
+/// the first row that makes the reduced loss undefined.
+std::string undefined_name(Reference& ref, std::int64_t i) {
+  const Problem& p = ref.test_case().problem;
+  if (p.reduction == Reduction::none) return question_name(ref, i);
+  if (const auto q = ref.reduction_question()) return std::string(name(*q));
+  for (std::int64_t r = 0; r < p.n; ++r) {
+    if (ref.row_loss(r).kind == Enclosure::Kind::undefined) return question_name(ref, r);
   }
-  return 0;
+  return "undefined";
 }
 
 double loss_condition(Reference& ref, std::int64_t i) {
   const Problem& p = ref.test_case().problem;
-  if (p.reduction == Reduction::none) return ref.facts(i).condition;
+  if (p.reduction == Reduction::none) return counts(ref, i) ? ref.facts(i).condition : 0;
   double sum = 0;
-  for (std::int64_t r = 0; r < p.n; ++r) sum += ref.facts(r).condition;
-  return p.reduction == Reduction::mean ? sum / static_cast<double>(p.n) : sum;
-}
-
-/// A sum may pass the format's largest number on the way to a mean, or to a sum of both signs, that
-/// does not.
-bool sum_overflows(Reference& ref, DType accumulate) {
-  const Problem& p = ref.test_case().problem;
-  const bool cancels = p.op == Op::lse && p.reduction == Reduction::sum;
-  if (p.reduction != Reduction::mean && !cancels) return false;
-  double sum = 0;
-  for (std::int64_t r = 0; r < p.n; ++r) sum += ref.facts(r).loss;
-  return sum >= overflow_threshold(accumulate) / 2;
+  for (std::int64_t r = 0; r < p.n; ++r) {
+    if (!counts(ref, r)) continue;
+    sum += ref.facts(r).condition / (p.is_mean() ? magnitude_lower(ref.divisor(r)) : 1);
+  }
+  return sum;
 }
 
 }  // namespace
-
 
 void Judgement::merge(const Judgement& o) {
   const Verdict before = verdict;
@@ -183,12 +171,10 @@ Judgement judge_loss(Reference& ref, const ErrorBudget& budget, const Tensor& lo
   for (std::int64_t i = 0; i < p.loss_size(); ++i) {
     const Enclosure first = ref.loss(i);
     if (first.kind == Enclosure::Kind::undefined) {
-      ++all.excluded[question_name(ref, p.reduction == Reduction::none ? i : undefined_row(ref))];
+      ++all.excluded[undefined_name(ref, i)];
       continue;
     }
-    // On the way to a mean of losses >= 0 only +inf may come up.
-    const bool excused = !std::isnan(loss.at(i)) || p.op != Op::ce;
-    if (first.is_number() && excused && sum_overflows(ref, budget.accumulate)) {
+    if (loss_lost_on_the_way(ref, budget, i, loss.at(i), first)) {
       ++all.excluded["intermediate-overflow"];
       continue;
     }
@@ -212,9 +198,14 @@ Judgement judge_grad(Reference& ref, const ErrorBudget& budget, const Tensor& gr
         ++all.excluded[question_name(ref, r)];
         continue;
       }
+      const double got = grad.at(r * p.v + j);
+      if (grad_lost_on_the_way(ref, budget, r, j, got, first)) {
+        ++all.excluded["intermediate-overflow"];
+        continue;
+      }
       const double bound = first.is_number() ? grad_bound(ref, budget, r, j) : 0;
       judge_element(
-          all, {grad.at(r * p.v + j), budget.output, bound, 2, first},
+          all, {got, budget.output, bound, 2, first},
           [&] { return "grad[" + std::to_string(r) + "," + std::to_string(j) + "]"; },
           [&](int level) { return ref.grad(r, j, level); });
     }

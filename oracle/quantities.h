@@ -1,24 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "core/test_case.h"
+#include "core/problem.h"
 #include "oracle/interval.h"
 
 namespace xent {
 
 // One function a quantity, under one law: if the arguments contain the exact values, so does the
-// result. Inputs are the exact floats of the case. -inf stands for an absent class.
+// result. Inputs are the exact floats of the case.
 
-/// exp(z_j - m) for all classes, exactly 0 for absent ones.
+/// z = f(x): scale x, or cap tanh(scale x / cap). Infinite x only with a cap.
 template <class I>
-std::vector<I> shifted_exponentials(const std::vector<double>& z, double m) {
-  std::vector<I> e;
-  e.reserve(z.size());
-  for (const double x : z) e.push_back(std::isinf(x) ? I(0) : exp_of(I(I(x) - I(m))));
-  return e;
+I logit_of(double x, const Problem& p) {
+  if (p.softcap == 0) return p.scale == 1 ? I(x) : I(I(p.scale) * I(x));
+  if (std::isinf(x)) return I((x > 0) == (p.scale > 0) ? p.softcap : -p.softcap);
+  return I(p.softcap) * tanh_of(I(I(p.scale) * I(x) / I(p.softcap)));
+}
+
+/// f'(x) = scale, times sech^2 of the cap's argument.
+template <class I>
+I slope_of(double x, const Problem& p) {
+  if (p.softcap == 0) return I(p.scale);
+  if (std::isinf(x)) return I(0);
+  const I sech = sech_of(I(I(p.scale) * I(x) / I(p.softcap)));
+  return I(p.scale) * sech * sech;
 }
 
 /// Sum of all, or (skip >= 0) of all but one: skipped, not subtracted, so that nothing cancels.
@@ -31,30 +42,85 @@ I sum_without(const std::vector<I>& terms, std::int64_t skip) {
   return s;
 }
 
-/// log sum exp = m + log s.
+/// A row of logits. f is monotone, so that `top` is a class whose z is the exact maximum m, known
+/// or not: with gap_j = m - z_j its own gap is exactly 0 and its exponential exactly 1.
 template <class I>
-I log_sum_exp(const I& s, double m) {
-  return I(m) + log_of(s);
+struct Softmax {
+  std::vector<double> x;
+  std::int64_t top = 0;
+  std::vector<I> z;    ///< empty where f is the identity
+  std::vector<I> gap;  ///< m - z_j >= 0; 0 for absent classes
+  std::vector<I> e;    ///< exp(-gap_j); exactly 0 for absent classes
+  I rest;              ///< sum of e without top
+  I s, log_s, lse;
+  bool capped = false;
+
+  bool live(std::size_t j) const { return capped || !std::isinf(x[j]); }
+  I logit(std::size_t j) const { return z.empty() ? I(x[j]) : z[j]; }
+};
+
+/// At least one logit is finite, none is +inf or NaN. log s = log1p(rest): s = 1 + rest.
+template <class I>
+Softmax<I> softmax_of(std::vector<double> x, const Problem& p) {
+  Softmax<I> r;
+  const bool rising = p.scale > 0;
+  r.top = (rising ? std::max_element(x.begin(), x.end()) : std::min_element(x.begin(), x.end())) -
+          x.begin();
+  r.capped = p.softcap != 0;
+  r.x = std::move(x);
+  const double x_top = r.x[static_cast<std::size_t>(r.top)];
+  const I m = logit_of<I>(x_top, p);
+  const bool identity = !r.capped && p.scale == 1;
+  r.gap.reserve(r.x.size());
+  r.e.reserve(r.x.size());
+  for (std::size_t j = 0; j < r.x.size(); ++j) {
+    const bool live = r.live(j);
+    I z_j = live ? logit_of<I>(r.x[j], p) : I(0);
+    r.gap.push_back(live && r.x[j] != x_top ? I(m - z_j) : I(0));
+    r.e.push_back(live ? exp_of(I(-r.gap[j])) : I(0));
+    if (!identity) r.z.push_back(std::move(z_j));
+  }
+  r.rest = sum_without(r.e, r.top);
+  r.s = I(1) + r.rest;
+  r.log_s = log1p_of(r.rest);
+  r.lse = m + r.log_s;
+  return r;
 }
 
-/// -log softmax(z)_y. A target at the maximum: log1p(t), since e_y = 1; else (m - z_y) + log s,
-/// two non-negative terms. Neither form cancels.
+/// -log softmax(z)_y = (m - z_y) + log s: two non-negative terms, the first exactly 0 at a maximum.
 template <class I>
-I index_loss(const I& s, const I& t, double m, double z_y) {
-  if (z_y == m) return log1p_of(t);
-  return (I(m) - I(z_y)) + log_of(s);
+I index_loss(const Softmax<I>& s, std::int64_t y) {
+  return s.gap[static_cast<std::size_t>(y)] + s.log_s;
 }
 
 /// softmax(z)_j = e_j / s.
 template <class I>
-I probability_of(const I& e_j, const I& s) {
-  return e_j / s;
+std::vector<I> probabilities_of(const Softmax<I>& s) {
+  std::vector<I> p;
+  p.reserve(s.e.size());
+  for (const I& e_j : s.e) p.push_back(e_j / s.s);
+  return p;
 }
 
-/// d/dz_j of the index loss: p_j for j != y, and p_y - 1 = -t / s.
+/// log(1 + exp(-|x|)); 0 at infinite x.
 template <class I>
-I index_gradient(const I& e_j, const I& s, const I& t, bool is_target) {
-  return is_target ? I(-(t / s)) : I(e_j / s);
+I softplus_of_minus(double x) {
+  return std::isinf(x) ? I(0) : log1p_of(exp_of(I(-abs_of(I(x)))));
+}
+
+/// 1 - sigma(|x|) = e / (1 + e) with e = exp(-|x|).
+template <class I>
+I logistic_tail(double x) {
+  if (std::isinf(x)) return I(0);
+  const I e = exp_of(I(-abs_of(I(x))));
+  return e / (I(1) + e);
+}
+
+/// sigma(x) - y, as (1 - y) - tail for x > 0, where the sigma is near 1.
+template <class I>
+I logistic_difference(double x, double y) {
+  const I tail = logistic_tail<I>(x);
+  return x > 0 ? I((I(1) - I(y)) - tail) : I(tail - I(y));
 }
 
 /// p log(1/p), 0 at p = 0.

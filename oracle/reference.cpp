@@ -2,339 +2,338 @@
 #include "oracle/reference.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "oracle/quantities.h"
+#include "oracle/reference_divisor.h"
+#include "oracle/reference_questions.h"
+#include "oracle/reference_rows.h"
 
 namespace xent {
 namespace {
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kMax = std::numeric_limits<double>::max();
+using Kind = Enclosure::Kind;
 
-/// Enclosures of one row at one level. `grad` is of the output: upstream and 1/N included.
-struct RowValues {
-  Enclosure loss;
-  Enclosure lse;
-  std::vector<Enclosure> probability;
-  std::vector<Enclosure> grad;
-};
-
-bool takes_logits(Op op) { return op == Op::ce || op == Op::lse; }
-
-std::vector<double> row_of(const Tensor& t, std::int64_t row, std::int64_t v) {
-  std::vector<double> x(static_cast<std::size_t>(v));
-  for (std::int64_t j = 0; j < v; ++j) x[static_cast<std::size_t>(j)] = t.at(row * v + j);
-  return x;
-}
-
-Enclosure expected(Answer a) {
+/// The dialect's answer where it is not the formula's value.
+std::optional<Enclosure> expected(Answer a, bool formula) {
   switch (a) {
     case Answer::zero: return Enclosure::exact(0);
-    case Answer::plus_inf: return Enclosure::special(Enclosure::Kind::plus_inf);
-    case Answer::nan: return Enclosure::special(Enclosure::Kind::nan);
-    default: return Enclosure::special(Enclosure::Kind::undefined);
+    case Answer::plus_inf: return Enclosure::special(Kind::plus_inf);
+    case Answer::nan: return Enclosure::special(Kind::nan);
+    case Answer::value:
+    case Answer::clamped:
+      if (formula) return std::nullopt;
+      [[fallthrough]];
+    default: return Enclosure::special(Kind::undefined);
   }
 }
 
-std::optional<Question> logits_question(const TestCase& c, std::int64_t row) {
-  const std::vector<double> z = row_of(c.input, row, c.problem.v);
-  bool live = false, masked = false, plus_inf = false;
-  for (const double x : z) {
-    if (std::isnan(x)) return Question::nan_logit;
-    plus_inf |= x == kInf;
-    masked |= x == -kInf;
-    live |= x != -kInf;
-  }
-  if (plus_inf) return Question::plus_inf_logit;
-  if (!live) return Question::all_masked;
-  const bool indexed = c.problem.op == Op::ce && c.problem.targets == TargetKind::index;
-  if (indexed && z[static_cast<std::size_t>(c.label(row))] == -kInf) return Question::masked_target;
-  if (z.size() == 1) return Question::single_class;
-  if (masked) return Question::masked_class;
-  return std::nullopt;
-}
+/// What no level changes.
+struct Setup {
+  TestCase c;
+  const Dialect& dialect;
+  std::vector<RowQuestion> questions;
+  Divisions divisions;
 
-std::optional<Question> probabilities_question(const TestCase& c, std::int64_t row) {
-  const std::int64_t v = c.problem.v;
-  const std::vector<double> q = row_of(c.input, row, v);
-  const std::vector<double> p = c.problem.op == Op::entropy ? q : row_of(c.target, row, v);
-  std::optional<Question> found;
-  const auto at_least = [&](Question next) {
-    if (!found || next == Question::zero_prob_model) found = next;
-  };
-  for (std::size_t j = 0; j < p.size(); ++j) {
-    if (std::isnan(p[j]) || std::isnan(q[j])) return Question::nan_logit;
-    if (p[j] < 0 || q[j] < 0) return Question::negative_prob;
-    if (p[j] == 0) at_least(q[j] == 0 ? Question::zero_both : Question::zero_prob_target);
-    else if (q[j] == 0) at_least(Question::zero_prob_model);
+  explicit Setup(const TestCase& given)
+      : c(given),
+        dialect(find_dialect(given.problem.dialect)),
+        divisions(c, dialect.conventions) {
+    for (std::int64_t r = 0; r < c.problem.n; ++r) questions.push_back(row_question(c, r));
   }
-  return found;
-}
 
-/// Weighted sums that the bounds need; e_j as intervals.
-template <class I>
-RowFacts softmax_facts(const std::vector<double>& z, const std::vector<I>& e, const I& s,
-                       const I& t, double m, std::int64_t y) {
-  RowFacts f;
-  f.max = m;
-  I gaps(0), rest_gaps(0), below(0), weighted(0);
-  for (std::size_t j = 0; j < z.size(); ++j) {
-    if (z[j] == -kInf) continue;
-    ++f.live;
-    const I gap = I(m) - I(z[j]);
-    f.greatest_gap = std::max(f.greatest_gap, upper_double(gap));
-    const I term = e[j] * gap;
-    gaps += term;
-    const bool is_target = static_cast<std::int64_t>(j) == y;
-    if (!is_target) rest_gaps += term;
-    if (z[j] == m) ++f.ties;
-    else below += e[j];
-    weighted += (is_target ? t : e[j]) * abs_of(I(z[j]));
+  const RowQuestion& question(std::int64_t row) const {
+    return questions[static_cast<std::size_t>(row)];
   }
-  f.sum = upper_double(s);
-  f.rest = upper_double(t);
-  f.log_sum = std::max(0.0, upper_double(log_of(s)));
-  // At the largest double outward rounding would overflow; the bounds cover 2^-40.
-  f.lse = std::min(upper_double(abs_of(log_sum_exp(s, m))), kMax);
-  f.mean_gap = upper_double(I(gaps / s));
-  f.rest_gap = y >= 0 && lower_double(t) > 0 ? upper_double(I(rest_gaps / t)) : kInf;
-  f.below_max = upper_double(below);
-  f.condition = upper_double(I(weighted / s));
-  if (y >= 0) {
-    f.target = z[static_cast<std::size_t>(y)];
-    f.target_is_max = f.target == m;
+
+  /// Of the row itself, whatever becomes of it afterwards.
+  std::optional<Enclosure> answer(std::int64_t row, bool of_loss) const {
+    const RowQuestion& q = question(row);
+    if (q.open) return Enclosure::special(Kind::undefined);
+    if (!q.question) return std::nullopt;
+    const DialectEntry& entry = dialect.at(*q.question);
+    return expected(of_loss ? entry.loss : entry.grad, has_formula(*q.question));
   }
-  return f;
-}
 
-template <class I>
-struct RowBuilder {
-  const TestCase& c;
-  std::int64_t row;
-  RowFacts* facts;  ///< filled when not null
-
-  /// The exact factor of the gradient: upstream / N.
-  I factor() const {
-    I g(c.upstream_of(row));
-    if (c.problem.reduction == Reduction::mean) g /= I(static_cast<double>(mean_divisor()));
-    return g;
+  /// Of a row's gradient: the row's own, then the reduction's, then the upstream's.
+  std::optional<Enclosure> grad_answer(std::int64_t row) const {
+    if (const auto special = answer(row, false)) return special;
+    if (divisions.question) return expected(dialect.at(*divisions.question).grad, false);
+    const double g = c.upstream_of(row);
+    if (std::isnan(g)) return Enclosure::special(Kind::nan);
+    if (std::isinf(g)) return Enclosure::special(Kind::undefined);
+    return std::nullopt;
   }
-  std::int64_t mean_divisor() const { return c.problem.n; }
 
-  RowValues softmax() const {
-    const std::int64_t v = c.problem.v;
-    const std::vector<double> z = row_of(c.input, row, v);
-    const double m = *std::max_element(z.begin(), z.end());
-    const std::int64_t y = c.problem.op == Op::ce ? c.label(row) : -1;
-    const std::vector<I> e = shifted_exponentials<I>(z, m);
-    const I t = sum_without(e, y);
-    const I s = y >= 0 ? I(t + e[static_cast<std::size_t>(y)]) : t;
-    RowValues r;
-    r.lse = to_enclosure(log_sum_exp(s, m));
-    r.loss = r.lse;
-    const bool finite_loss = y < 0 || z[static_cast<std::size_t>(y)] != -kInf;
-    if (!finite_loss) r.loss = Enclosure::special(Enclosure::Kind::plus_inf);
-    else if (y >= 0) r.loss = to_enclosure(index_loss(s, t, m, z[static_cast<std::size_t>(y)]));
-    if (facts) *facts = softmax_facts(z, e, s, t, m, y);
-    const I g = factor();
-    r.probability.reserve(z.size());
-    if (c.problem.wants_grad() && y >= 0) r.grad.reserve(z.size());
-    for (std::int64_t j = 0; j < v; ++j) {
-      const I& e_j = e[static_cast<std::size_t>(j)];
-      r.probability.push_back(to_enclosure(probability_of(e_j, s)));
-      if (!c.problem.wants_grad() || y < 0) continue;
-      r.grad.push_back(to_enclosure(I(g * index_gradient(e_j, s, t, j == y))));
+  /// A NaN somewhere in the row reaches the gradient of class j: through the softmax always, class
+  /// by class where it stands in the class itself (of nll, beside the input).
+  bool reaches(std::int64_t row, std::int64_t j) const {
+    if (takes_logits(c.problem.op)) return true;
+    if (c.problem.op == Op::cross_entropy && has_index_target(c.problem)) {
+      return c.scored_class(row) == j;
     }
-    return r;
+    const bool beside = std::isnan(c.weight_of(j)) ||
+                        (has_vector_targets(c.problem) && std::isnan(target_of(c, row, j)));
+    return beside || (c.problem.op != Op::nll && std::isnan(c.logit(row, j)));
   }
 
-  bool far(double p, double q) const {
-    const Format f = format(c.problem.dtype);
-    const double log_ratio = std::log2(p) - std::log2(q);
-    return log_ratio > f.emax - 1 || log_ratio < f.emin + 1;
-  }
-
-  RowValues information() const {
-    const std::int64_t v = c.problem.v;
-    const Op op = c.problem.op;
-    const std::vector<double> q = row_of(c.input, row, v);
-    const std::vector<double> p = op == Op::entropy ? q : row_of(c.target, row, v);
-    I total(0), size(0), mass(0), logs(0), far_logs(0);
-    for (std::size_t j = 0; j < p.size(); ++j) {
-      if (p[j] == 0) continue;
-      const I term = op == Op::entropy         ? entropy_term<I>(p[j])
-                     : op == Op::cross_entropy ? cross_entropy_term<I>(p[j], q[j])
-                                               : kl_term<I>(p[j], q[j]);
-      total += term;
-      size += abs_of(term);
-      mass += I(p[j]);
-      if (op != Op::kl || !facts) continue;
-      const I both = I(p[j]) * (abs_of(log_of(I(p[j]))) + abs_of(log_of(I(q[j]))));
-      logs += both;
-      if (far(p[j], q[j])) far_logs += both;
-    }
-    RowValues r;
-    r.loss = to_enclosure(total);
-    if (facts) {
-      facts->live = static_cast<std::int64_t>(p.size());
-      facts->mass = upper_double(mass);
-      facts->terms = upper_double(size);
-      facts->log_terms = upper_double(logs);
-      facts->far_log_terms = upper_double(far_logs);
-      facts->condition = facts->terms;
-    }
-    return r;
-  }
-
-  RowValues build() const {
-    RowValues r = takes_logits(c.problem.op) ? softmax() : information();
-    if (facts && r.loss.is_number()) {
-      facts->loss = std::min(magnitude_upper(r.loss), kMax);
-      if (takes_logits(c.problem.op)) facts->condition += facts->loss;
-    }
-    return r;
+  /// The softmax of the row exists, whatever its loss.
+  bool has_softmax(std::int64_t row) const {
+    if (!takes_logits(c.problem.op)) return false;
+    const RowQuestion& q = question(row);
+    return !q.question || (has_formula(*q.question) && *q.question != Question::ignored_row_nan);
   }
 };
 
-RowValues build_row(const TestCase& c, std::int64_t row, int level, RowFacts* facts) {
-  switch (level) {
-    case 0: return RowBuilder<Interval<kDigits[0]>>{c, row, facts}.build();
-    case 1: return RowBuilder<Interval<kDigits[1]>>{c, row, facts}.build();
-    case 2: return RowBuilder<Interval<kDigits[2]>>{c, row, facts}.build();
-    default: return RowBuilder<Interval<kDigits[3]>>{c, row, facts}.build();
+/// All rows at one precision.
+template <class I>
+class Level {
+ public:
+  explicit Level(const Setup& s) : setup_(s), rows_(static_cast<std::size_t>(s.c.problem.n)) {}
+
+  const RowValues<I>& row(std::int64_t r, RowFacts* facts, bool elements) {
+    std::unique_ptr<RowValues<I>>& slot = rows_[static_cast<std::size_t>(r)];
+    if (!slot || (elements && !slot->has_elements)) {
+      slot = std::make_unique<RowValues<I>>(build(r, facts, elements));
+    }
+    return *slot;
   }
-}
 
-Enclosure sum_of(const std::vector<Enclosure>& rows) {
-  Enclosure total = Enclosure::exact(0);
-  for (const Enclosure& e : rows) total = total + e;
-  return total;
-}
+  Enclosure loss_of(const RowValues<I>& v) const {
+    return v.kind == Kind::number ? to_enclosure(v.loss) : Enclosure::special(v.kind);
+  }
 
-/// e / n, outward: the quotient's rounding is bounded by adding it to the radius.
-Enclosure divide(const Enclosure& e, double n) {
-  using I = Interval<kDigits[0]>;
-  I x(0), radius(0);
-  mpfi_interv_d(raw(radius), -e.rad, e.rad);
-  x = (I(e.hi) + I(e.lo) + radius) / I(n);
-  return to_enclosure(x);
+  /// What a row's loss is divided by; 0 where nothing is.
+  I divisor(std::int64_t r) {
+    if (!setup_.c.problem.is_mean()) return I(1);
+    if (is_ignored(setup_.c, r)) return I(0);
+    const Divisions& d = setup_.divisions;
+    return group_divisor(r / d.group_size) * I(d.groups_counted());
+  }
+
+  /// sum over groups of (sum of losses / D), divided by the number of groups; `row` gives values.
+  template <class Row>
+  I mean_or_sum(const Row& row) {
+    const Problem& p = setup_.c.problem;
+    const Divisions& d = setup_.divisions;
+    I total(0);
+    for (std::int64_t g = 0; g < std::ssize(d.valid); ++g) {
+      I sum(0);
+      for (std::int64_t r = g * d.group_size; r < (g + 1) * d.group_size; ++r) sum += row(r);
+      if (!p.is_mean()) total += sum;
+      else if (d.counts(g)) total += sum / group_divisor(g);
+    }
+    return p.is_mean() ? I(total / I(d.groups_counted())) : total;
+  }
+
+  bool positive_divisors() {
+    if (!setup_.c.problem.is_mean()) return true;
+    for (std::int64_t g = 0; g < std::ssize(setup_.divisions.valid); ++g) {
+      if (setup_.divisions.counts(g) && !(lower_double(group_divisor(g)) > 0)) return false;
+    }
+    return true;
+  }
+
+ private:
+  I group_divisor(std::int64_t g) {
+    if (divisors_.empty()) divisors_ = divisors_of<I>(setup_.c, setup_.divisions);
+    return divisors_[static_cast<std::size_t>(g)];
+  }
+
+  I factor(std::int64_t r) {
+    if (!setup_.c.problem.wants_grad() || setup_.grad_answer(r)) return I(0);
+    I g(setup_.c.upstream_of(r));
+    if (setup_.c.problem.is_mean()) g /= divisor(r);
+    if (setup_.c.problem.unit == Unit::bits) g /= log_two<I>();
+    return g;
+  }
+
+  RowValues<I> build(std::int64_t r, RowFacts* facts, bool elements) {
+    const TestCase& c = setup_.c;
+    const bool ignored = is_ignored(c, r);
+    const std::int64_t y = has_index_target(c.problem) && !ignored ? *c.scored_class(r) : -1;
+    const bool needed = elements || (c.problem.wants_grad() && !ignored);
+    const RowTask<I> task{c,       setup_.dialect.conventions, r, y, ignored, needed,
+                          factor(r), facts};
+    RowValues<I> v = takes_logits(c.problem.op) ? softmax_row(task) : term_row(task);
+    if (c.problem.unit == Unit::bits) v.loss /= log_two<I>();
+    if (facts && v.kind == Kind::number && !ignored) {
+      facts->loss = at_most_largest(upper_double(abs_of(v.loss)));
+      if (takes_logits(c.problem.op) || is_binary(c.problem.op) || c.problem.op == Op::nll) {
+        facts->condition += facts->loss;
+      }
+    }
+    return v;
+  }
+
+  const Setup& setup_;
+  std::vector<std::unique_ptr<RowValues<I>>> rows_;
+  std::vector<I> divisors_;
+};
+
+/// Of a sum with a special term.
+Kind joined(Kind a, Kind b) {
+  for (const Kind k : {Kind::undefined, Kind::nan}) {
+    if (a == k || b == k) return k;
+  }
+  if (a == Kind::number || a == b) return b;
+  return b == Kind::number ? a : Kind::undefined;
 }
 
 }  // namespace
 
 struct Reference::Impl {
-  TestCase test_case;
-  const Dialect& dialect;
-  std::vector<std::optional<Question>> questions;
+  Setup setup;
   std::vector<std::optional<RowFacts>> facts;
-  std::vector<std::array<std::unique_ptr<RowValues>, kLevels>> rows;
+  std::vector<std::optional<Enclosure>> divisors;
+  std::tuple<Level<Interval<kDigits[0]>>, Level<Interval<kDigits[1]>>, Level<Interval<kDigits[2]>>,
+             Level<Interval<kDigits[3]>>>
+      levels;
 
   explicit Impl(const TestCase& c)
-      : test_case(c),
-        dialect(find_dialect(c.problem.dialect)),
+      : setup(c),
         facts(static_cast<std::size_t>(c.problem.n)),
-        rows(static_cast<std::size_t>(c.problem.n)) {
-    const bool logits = takes_logits(c.problem.op);
-    for (std::int64_t r = 0; r < c.problem.n; ++r) {
-      questions.push_back(logits ? logits_question(c, r) : probabilities_question(c, r));
+        divisors(static_cast<std::size_t>(c.problem.n)),
+        levels(setup, setup, setup, setup) {}
+
+  template <class F>
+  auto at(int level, const F& f) {
+    switch (level) {
+      case 0: return f(std::get<0>(levels));
+      case 1: return f(std::get<1>(levels));
+      case 2: return f(std::get<2>(levels));
+      default: return f(std::get<3>(levels));
     }
   }
 
-  const RowValues& values(std::int64_t row, int level) {
-    const auto r = static_cast<std::size_t>(row);
-    std::unique_ptr<RowValues>& slot = rows[r][static_cast<std::size_t>(level)];
-    if (!slot) {
-      RowFacts f;
-      slot = std::make_unique<RowValues>(build_row(test_case, row, level, level ? nullptr : &f));
-      if (level == 0) facts[r] = f;
-    }
-    return *slot;
-  }
-
-  /// The dialect's answer where it is not the formula's value.
-  std::optional<Enclosure> answer(std::int64_t row, bool of_loss) const {
-    const std::optional<Question> q = questions[static_cast<std::size_t>(row)];
-    if (!q) return std::nullopt;
-    const DialectEntry& entry = dialect.at(*q);
-    const Answer a = of_loss ? entry.loss : entry.grad;
-    if (a == Answer::value) return std::nullopt;
-    return expected(a);
+  template <class L>
+  const auto& values(L& level, std::int64_t row, bool elements = false) {
+    std::optional<RowFacts>& kept = facts[static_cast<std::size_t>(row)];
+    const bool first = std::is_same_v<L, Level<Interval<kDigits[0]>>> && !kept;
+    RowFacts found;
+    const auto& v = level.row(row, first ? &found : nullptr, elements);
+    if (first) kept = found;
+    return v;
   }
 
   Enclosure row_loss(std::int64_t row, int level) {
-    if (const auto special = answer(row, true)) return *special;
-    return values(row, level).loss;
+    if (const auto special = setup.answer(row, true)) return *special;
+    return at(level, [&](auto& l) { return l.loss_of(values(l, row)); });
+  }
+
+  /// Kind of the reduced loss.
+  Kind reduced_kind(int level) {
+    Kind kind = Kind::number;
+    for (std::int64_t r = 0; r < setup.c.problem.n; ++r) {
+      if (const auto special = setup.answer(r, true)) kind = joined(kind, special->kind);
+      else kind = joined(kind, at(level, [&](auto& l) { return values(l, r).kind; }));
+    }
+    return kind;
   }
 
   Enclosure reduced_loss(int level) {
-    using Kind = Enclosure::Kind;
-    std::vector<Enclosure> parts;
-    Kind kind = Kind::number;
-    for (std::int64_t r = 0; r < test_case.problem.n; ++r) {
-      parts.push_back(row_loss(r, level));
-      const Kind k = parts.back().kind;
-      if (k == Kind::undefined || kind == Kind::undefined) kind = Kind::undefined;
-      else if (k != Kind::number && kind != Kind::nan) kind = k;
+    const Problem& p = setup.c.problem;
+    if (setup.divisions.question) {
+      return *expected(setup.dialect.at(*setup.divisions.question).loss, false);
     }
-    if (kind != Kind::number) return Enclosure::special(kind);
-    if (parts.empty() && test_case.problem.reduction == Reduction::mean) {
-      return expected(dialect.at(Question::none_valid_mean).loss);
+    const Kind kind = reduced_kind(level);
+    return at(level, [&](auto& l) {
+      if (kind == Kind::number) {
+        const auto total = l.mean_or_sum([&](std::int64_t r) {
+          using I = std::decay_t<decltype(values(l, r).loss)>;
+          return setup.answer(r, true) ? I(0) : values(l, r).loss;
+        });
+        return to_enclosure(p.unit == Unit::perplexity ? exp_of(total) : total);
+      }
+      const bool infinite = kind == Kind::plus_inf || kind == Kind::minus_inf;
+      return Enclosure::special(infinite && !l.positive_divisors() ? Kind::undefined : kind);
+    });
+  }
+
+  Enclosure grad(std::int64_t row, std::int64_t j, int level) {
+    if (const auto special = setup.grad_answer(row)) {
+      const bool spreads = special->kind != Kind::nan || !setup.answer(row, false);
+      return spreads || setup.reaches(row, j) ? *special : Enclosure::special(Kind::undefined);
     }
-    const Enclosure total = sum_of(parts);
-    if (test_case.problem.reduction == Reduction::sum) return total;
-    return divide(total, static_cast<double>(test_case.problem.n));
+    return at(level, [&](auto& l) {
+      return values(l, row, true).grad[static_cast<std::size_t>(j)];
+    });
   }
 };
 
-Reference::Reference(const TestCase& c) : impl_(std::make_unique<Impl>(c)) {
-  const Problem& p = c.problem;
-  const bool information = p.op == Op::entropy || p.op == Op::cross_entropy || p.op == Op::kl;
-  const bool index_loss_op = p.op == Op::ce && p.targets == TargetKind::index;
-  const bool plain = !p.ignore_index && p.smoothing == 0 && !p.weights && p.z_loss == 0 &&
-                     p.softcap == 0 && p.scale == 1 && p.unit == Unit::nats &&
-                     p.denominator != Denominator::sequence &&
-                     p.denominator != Denominator::number;
-  const bool fwd_only = p.op != Op::ce;
-  if (!plain || !(information || index_loss_op || p.op == Op::lse) ||
-      (fwd_only && p.dir != Dir::fwd) || p.dir == Dir::hvp) {
-    throw std::logic_error("the oracle has no reference for " + to_text(p));
+Reference::Reference(const TestCase& c) {
+  if (const auto reason = meaningless(c.problem)) {
+    throw std::logic_error("the oracle has no reference for " + to_text(c.problem) + ": " +
+                           *reason);
   }
+  impl_ = std::make_unique<Impl>(c);
 }
 
 Reference::~Reference() = default;
 
-const TestCase& Reference::test_case() const { return impl_->test_case; }
+const TestCase& Reference::test_case() const { return impl_->setup.c; }
 
 std::optional<Question> Reference::question(std::int64_t row) const {
-  return impl_->questions[static_cast<std::size_t>(row)];
+  if (row < 0 || row >= test_case().problem.n) return std::nullopt;
+  return impl_->setup.question(row).question;
+}
+
+std::optional<Question> Reference::reduction_question() const {
+  return impl_->setup.divisions.question;
+}
+
+Enclosure Reference::divisor(std::int64_t row) const {
+  std::optional<Enclosure>& kept = impl_->divisors[static_cast<std::size_t>(row)];
+  if (!kept) kept = to_enclosure(std::get<1>(impl_->levels).divisor(row));
+  return *kept;
 }
 
 const RowFacts& Reference::facts(std::int64_t row) {
-  impl_->values(row, 0);
+  static const RowFacts none;
+  if (is_ignored(test_case(), row)) return none;
+  impl_->values(std::get<0>(impl_->levels), row);
   return *impl_->facts[static_cast<std::size_t>(row)];
 }
 
 Enclosure Reference::row_loss(std::int64_t row, int level) { return impl_->row_loss(row, level); }
 
-Enclosure Reference::lse(std::int64_t row, int level) { return impl_->values(row, level).lse; }
+Enclosure Reference::transformed(std::int64_t row, std::int64_t j, int level) {
+  const Problem& p = test_case().problem;
+  const double x = test_case().logit(row, j);
+  if (std::isnan(x)) return Enclosure::special(Kind::nan);
+  if (std::isinf(x) && p.softcap == 0) {
+    return Enclosure::special((x > 0) == (p.scale > 0) ? Kind::plus_inf : Kind::minus_inf);
+  }
+  if (p.softcap == 0 && p.scale == 1) return Enclosure::exact(x);
+  return impl_->at(level, [&](auto& l) {
+    using I = std::decay_t<decltype(l.divisor(0))>;
+    return to_enclosure(logit_of<I>(x, p));
+  });
+}
+
+Enclosure Reference::lse(std::int64_t row, int level) {
+  if (!impl_->setup.has_softmax(row)) return Enclosure::special(Kind::undefined);
+  return impl_->at(level, [&](auto& l) { return impl_->values(l, row).lse; });
+}
 
 Enclosure Reference::probability(std::int64_t row, std::int64_t j, int level) {
-  return impl_->values(row, level).probability[static_cast<std::size_t>(j)];
+  if (!impl_->setup.has_softmax(row)) return Enclosure::special(Kind::undefined);
+  return impl_->at(level, [&](auto& l) {
+    return impl_->values(l, row, true).probability[static_cast<std::size_t>(j)];
+  });
 }
 
 Enclosure Reference::loss(std::int64_t i, int level) {
-  if (impl_->test_case.problem.reduction == Reduction::none) return row_loss(i, level);
+  if (test_case().problem.reduction == Reduction::none) return row_loss(i, level);
   return impl_->reduced_loss(level);
 }
 
 Enclosure Reference::grad(std::int64_t row, std::int64_t j, int level) {
-  if (const auto special = impl_->answer(row, false)) return *special;
-  return impl_->values(row, level).grad[static_cast<std::size_t>(j)];
+  return impl_->grad(row, j, level);
 }
 
 void release_thread_cache() { mpfr_free_cache(); }

@@ -12,11 +12,11 @@
 namespace xent {
 
 /// Of one row: what the error bounds depend on, in doubles rounded outward (upper bounds of
-/// magnitudes). Notation of oracle/README.md: m = max z, d_j = z_j - m, e_j = exp(d_j),
-/// s = sum e_j, t = s - e_y.
+/// magnitudes). Notation of oracle/README.md: z = logits after scale and softcap, m = max z,
+/// d_j = z_j - m, e_j = exp(d_j), s = sum e_j, t = s - e_y, p_j = e_j / s. Ignored rows have none.
 struct RowFacts {
-  double max = 0;              ///< m, exact
-  double target = 0;           ///< z_y, exact; 0 if the op has no index target
+  double max = 0;              ///< m; exact without scale and softcap, else to nearest
+  double target = 0;           ///< z_y likewise; 0 if the op has no index target
   std::int64_t live = 0;       ///< logits above -inf
   std::int64_t ties = 0;       ///< logits equal to m
   bool target_is_max = false;
@@ -28,10 +28,19 @@ struct RowFacts {
   double rest_gap = 0;         ///< sum over j != y of e_j |d_j| / t; +inf when t may be 0
   double greatest_gap = 0;     ///< max |d_j| over live j
   double below_max = 0;        ///< sum of e_j over the j with z_j < m
-  double loss = 0;             ///< |L| of the row, before reduction
+  double greatest = 0;         ///< max |z_j| over live j
+  double loss = 0;             ///< |L| of the row, before reduction, in the problem's unit
   double condition = 0;        ///< sum |dL/dz_j| |z_j| + |L|
+  // Target mass of ce and nll. b_j = |w_y| [j = y] + (eps/V) |w_j|, or |w_j| (|y_j| + eps/V): what
+  // a_j is computed from, >= |a_j|. A class without mass counts in no sum, whatever z_j is.
+  double mass = 0;             ///< sum b_j; of mse-softmax sum |y_j|, of probability ops sum |p_j|
+  double mass_gap = 0;         ///< sum b_j |d_j|
+  double mass_logit = 0;       ///< sum b_j |z_j|; nll: sum b_j |x_j|
+  // hvp
+  double direction = 0;        ///< sum p_k |v_k|
+  double direction_gap = 0;    ///< sum p_k |v_k| |d_k|
+  double direction_size = 0;   ///< sum |v_k| over live k
   // Probability ops. A term is p log p, p log q or p log(p / q).
-  double mass = 0;             ///< sum p
   double terms = 0;            ///< sum |term|
   double log_terms = 0;        ///< kl: sum p (|log p| + |log q|)
   double far_log_terms = 0;    ///< kl: the same where p / q overflows or is subnormal in the format
@@ -53,11 +62,18 @@ class Reference {
 
   /// The question that a row poses to the dialect, the gravest first; none for ordinary rows.
   std::optional<Question> question(std::int64_t row) const;
+  /// The question that the reduction poses: none_valid_mean, zero_weight_mean.
+  std::optional<Question> reduction_question() const;
+  /// What a row's loss is divided by in the reduced loss, 1 without a mean: its own D, times the
+  /// number of sequences with denominator=sequence. 0 for an ignored row of a mean.
+  Enclosure divisor(std::int64_t row) const;
   /// Of rows that have numbers as answers.
   const RowFacts& facts(std::int64_t row);
 
-  /// Value of the op on one row, before reduction, in nats.
+  /// Value of the op on one row, before reduction, in the problem's unit (perplexity: in nats).
   Enclosure row_loss(std::int64_t row, int level = 0);
+  /// The logit after scale and softcap.
+  Enclosure transformed(std::int64_t row, std::int64_t j, int level = 0);
   /// log sum exp of a row of logits.
   Enclosure lse(std::int64_t row, int level = 0);
   /// softmax(z)_j of a row of logits.
@@ -65,7 +81,7 @@ class Reference {
 
   /// Output element i of the loss tensor: the row's loss, or the reduced one.
   Enclosure loss(std::int64_t i, int level = 0);
-  /// Output element of the gradient, upstream and 1/N included.
+  /// Output element of the gradient (hvp: of H v), upstream and 1/D included; 0 in ignored rows.
   Enclosure grad(std::int64_t row, std::int64_t j, int level = 0);
 
  private:

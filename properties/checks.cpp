@@ -25,6 +25,13 @@ TestCase with(const TestCase& c, Dir dir, Reduction reduction) {
   d.problem.reduction = reduction;
   d.problem.upstream = Upstream::one;
   d.upstream = {};
+  if (dir != Dir::hvp) d.direction = {};
+  if (!d.problem.is_mean()) {
+    d.problem.denominator = Denominator::valid;
+    d.problem.denominator_value = 0;
+  }
+  const bool perplexity = d.problem.is_mean() && dir == Dir::fwd;
+  if (d.problem.unit == Unit::perplexity && !perplexity) d.problem.unit = Unit::nats;
   return d;
 }
 

@@ -14,7 +14,8 @@ namespace xent {
 /// whatever property runs it; after raising there is no output and false comes back.
 bool run_into(Trial&, const TestCase&, Judgement&, RunRecord& out, const BindOptions& = {});
 
-/// The same data with another direction and reduction (upstream one).
+/// The same data with another direction and reduction (upstream one); what then has no meaning, a
+/// denominator or a perplexity, is left out.
 TestCase with(const TestCase&, Dir, Reduction);
 
 /// The same data with another op and without targets if it takes none; fwd, no reduction.

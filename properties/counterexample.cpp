@@ -7,6 +7,7 @@
 #include <atomic>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "core/case_file.h"
 #include "core/text.h"
@@ -33,6 +34,29 @@ std::string row_text(const Tensor& t, std::int64_t row, std::int64_t width) {
   }
   if (width > kMost) text += fmt::format(", ... {} in all", width);
   return text;
+}
+
+const char* input_name(Op op) {
+  switch (op) {
+    case Op::entropy: return "p";
+    case Op::cross_entropy:
+    case Op::kl: return "q";
+    case Op::nll: return "log-probabilities";
+    case Op::bce_prob: return "probabilities";
+    case Op::ce:
+    case Op::lse:
+    case Op::bce_logits:
+    case Op::mse_softmax:
+    case Op::mse_sigmoid: break;
+  }
+  return "logits";
+}
+
+/// Of vector targets.
+const char* target_name(Op op) {
+  const bool pair = op == Op::cross_entropy || op == Op::kl;
+  const bool binary = op == Op::bce_logits || op == Op::bce_prob || op == Op::mse_sigmoid;
+  return pair ? "p" : binary ? "labels" : "targets";
 }
 
 void save(const Shrunk& s, const ToShrink& f, const VerifyOptions& o, std::size_t number) {
@@ -80,19 +104,23 @@ void build(ToShrink& f, const VerifyOptions& o, std::size_t number) {
 std::string describe_data(const TestCase& c) {
   constexpr std::int64_t kMostRows = 6;
   const std::int64_t v = c.problem.v;
-  const bool information = c.problem.op == Op::entropy || c.problem.op == Op::cross_entropy ||
-                           c.problem.op == Op::kl;
-  const char* input = !information ? "logits" : c.problem.op == Op::entropy ? "p" : "q";
   std::vector<std::string> lines;
   for (std::int64_t r = 0; r < std::min(c.problem.n, kMostRows); ++r) {
-    lines.push_back(fmt::format("{} [{}]", input, row_text(c.input, r, v)));
-    if (c.target.empty()) continue;
-    if (!has_vector_targets(c.problem)) lines.back() += fmt::format(", target {}", c.label(r));
-    else lines.push_back(fmt::format("p [{}]", row_text(c.target, r, v)));
+    lines.push_back(fmt::format("{} [{}]", input_name(c.problem.op), row_text(c.input, r, v)));
+    if (!c.target.empty() && has_vector_targets(c.problem)) {
+      lines.push_back(fmt::format("{} [{}]", target_name(c.problem.op), row_text(c.target, r, v)));
+    } else if (!c.target.empty()) {
+      lines.back() += fmt::format(", target {}", c.label(r));
+      if (!c.scored_class(r)) lines.back() += " (ignored)";
+    }
+    if (!c.direction.empty()) {
+      lines.push_back(fmt::format("direction [{}]", row_text(c.direction, r, v)));
+    }
   }
   if (c.problem.n > kMostRows) lines.push_back(fmt::format("... {} rows in all", c.problem.n));
-  if (!c.upstream.empty()) {
-    lines.push_back(fmt::format("upstream [{}]", row_text(c.upstream, 0, c.upstream.size())));
+  for (const auto& [what, tensor] : {std::pair{"weights", &c.weight}, {"upstream", &c.upstream}}) {
+    if (tensor->empty()) continue;
+    lines.push_back(fmt::format("{} [{}]", what, row_text(*tensor, 0, tensor->size())));
   }
   return join(lines, "\n");
 }

@@ -9,8 +9,8 @@ namespace {
 
 std::int64_t classes(std::span<const double> p) { return static_cast<std::int64_t>(p.size()); }
 
-/// Positive weights, some rows even and some peaked, divided by their sum; at least the least
-/// normal number.
+}  // namespace
+
 void fill_positive(const RowPlan& plan, std::uint64_t stream, std::span<double> p) {
   const Random draw = plan.element.stream(stream);
   const std::int64_t power = 1 + plan.choice.stream(stream).below(0, 6);
@@ -24,7 +24,6 @@ void fill_positive(const RowPlan& plan, std::uint64_t stream, std::span<double> 
   for (double& x : p) x = std::max(x / sum, power_of_two(plan.format.emin));
 }
 
-/// Zeroes about one class in `of`, but never the `kept` one.
 void drop_some(const RowPlan& plan, std::uint64_t stream, std::int64_t of, std::int64_t kept,
                std::span<double> p) {
   const Random draw = plan.element.stream(stream);
@@ -33,8 +32,6 @@ void drop_some(const RowPlan& plan, std::uint64_t stream, std::int64_t of, std::
   }
 }
 
-/// Multiples of 2^-bits that sum to exactly 1: `least` of them for each class that is not zero in
-/// `weights`, the rest in proportion to the weights, the remainder to the class `last`.
 void fill_dyadic(std::span<double> p, int bits, std::int64_t least, std::int64_t last) {
   const std::int64_t whole = std::int64_t{1} << bits;
   const std::int64_t live = std::count_if(p.begin(), p.end(), [](double x) { return x > 0; });
@@ -51,8 +48,6 @@ void fill_dyadic(std::span<double> p, int bits, std::int64_t least, std::int64_t
   }
   p[last] = static_cast<double>(left) / static_cast<double>(whole);
 }
-
-}  // namespace
 
 int dyadic_bits(std::int64_t v) {
   int bits = 0;
@@ -124,7 +119,33 @@ void disjoint_zero_row(const RowPlan& plan, std::span<double> q, std::span<doubl
   fill_positive(plan, 0, q);
   fill_positive(plan, 1, p);
   drop_some(plan, 2, 4, kept, q);
-  q[(kept + 1 + plan.choice.below(1, v - 1)) % v] = 0;
+  const std::int64_t gone = (kept + 1 + plan.choice.below(1, v - 1)) % v;
+  q[gone] = 0;
+  if (plan.problem.targets == TargetKind::prob) return;
+  std::fill(p.begin(), p.end(), 0.0);
+  p[gone] = 1;
+}
+
+void unnormalised_row(const RowPlan& plan, std::span<double> q, std::span<double> p) {
+  simplex_row(plan, q, p);
+  const auto factor = [&](std::uint64_t draw) {
+    return (1 + plan.choice.uniform(draw)) *
+           power_of_two(static_cast<int>(plan.choice.below(draw, 7)) - 3);
+  };
+  for (double& x : q) x = std::max(x * factor(10), power_of_two(plan.format.emin));
+  for (double& x : p) x *= factor(11);
+}
+
+void proportional_row(const RowPlan& plan, std::span<double> q, std::span<double> p) {
+  // The least p is far enough above the subnormals for q to have as many digits.
+  const double least = power_of_two(plan.format.emin + 3);
+  const double factor = power_of_two(static_cast<int>(plan.turn % 7) - 3);
+  fill_positive(plan, 1, p);
+  for (std::int64_t j = 0; j < classes(p); ++j) {
+    const double step = spacing(p[j], plan.format);
+    p[j] = std::max(static_cast<double>(static_cast<std::int64_t>(p[j] / step)) * step, least);
+    q[j] = factor * p[j];
+  }
 }
 
 }  // namespace xent

@@ -59,8 +59,55 @@ void uniform_row(const RowPlan&, std::span<double> q, std::span<double> p);
 void tiny_row(const RowPlan&, std::span<double> q, std::span<double> p);
 void disjoint_zero_row(const RowPlan&, std::span<double> q, std::span<double> p);
 
+void unnormalised_row(const RowPlan&, std::span<double> q, std::span<double> p);
+void proportional_row(const RowPlan&, std::span<double> q, std::span<double> p);
+
+// Logits or log-probabilities, and a vector target.
+void soft_row(const RowPlan&, std::span<double> z, std::span<double> y);
+void soft_dyadic_row(const RowPlan&, std::span<double> z, std::span<double> y);
+void soft_one_hot_row(const RowPlan&, std::span<double> z, std::span<double> y);
+void soft_unnormalised_row(const RowPlan&, std::span<double> z, std::span<double> y);
+void soft_masked_row(const RowPlan&, std::span<double> z, std::span<double> y);
+void soft_matched_row(const RowPlan&, std::span<double> z, std::span<double> y);
+void log_probabilities_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void log_grid_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void log_masked_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void log_extreme_row(const RowPlan&, std::span<double> x, std::span<double> y);
+
+// Binary: logits (saturated, infinite) or probabilities (chances), and labels in [0, 1].
+void binary_hard_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void binary_soft_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void binary_saturated_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void binary_infinite_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void chances_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void chances_edge_row(const RowPlan&, std::span<double> x, std::span<double> y);
+void chances_zero_row(const RowPlan&, std::span<double> x, std::span<double> y);
+
+// Of options.
+std::int64_t capped_row(const RowPlan&, std::span<double> z);
+std::int64_t special_row(const RowPlan&, std::span<double> z);
+
+/// The vector target of a row of logits: by division, dyadic, one-hot, not normalised or sparse,
+/// by row in turn; most of its mass on class `aim` unless that is kAnyClass.
+void soft_target(const RowPlan&, std::int64_t aim, std::span<double> y);
+/// Labels of a binary row: hard, soft, near 0 and 1, or all equal, by row in turn.
+void binary_labels(const RowPlan&, std::span<double> y);
+
+/// Positive weights, some rows even and some peaked, divided by their sum; at least the least
+/// normal number.
+void fill_positive(const RowPlan&, std::uint64_t stream, std::span<double> p);
+/// Zeroes about one class in `of`, but never the `kept` one.
+void drop_some(const RowPlan&, std::uint64_t stream, std::int64_t of, std::int64_t kept,
+               std::span<double> p);
+/// Multiples of 2^-bits that sum to exactly 1: `least` of them for each class that is not zero in
+/// `p`, the rest in proportion to p, the remainder to the class `last`.
+void fill_dyadic(std::span<double> p, int bits, std::int64_t least, std::int64_t last);
+
 /// Bits m of the denominator 2^m of dyadic-simplex for V classes.
 int dyadic_bits(std::int64_t v);
+
+/// Log x of a positive normal number to a few units in the last place, from + - * / alone.
+double log_of(double x);
 
 /// 2^e exactly, -1074 <= e <= 1023; 0 below.
 double power_of_two(int e);

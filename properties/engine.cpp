@@ -12,6 +12,7 @@
 
 #include "properties/counterexample.h"
 #include "properties/jobs.h"
+#include "properties/other_case.h"
 #include "properties/trial.h"
 
 namespace xent {
@@ -31,15 +32,7 @@ struct Entry {
 };
 
 /// Stale answers: what the kernel says of another case of the same shape.
-Output previous_output(const Kernel& k, const TestCase& c) {
-  TestCase other = c;
-  const std::int64_t v = c.problem.v;
-  for (std::int64_t i = 0; i < other.input.size(); ++i) {
-    const std::int64_t j = (i % v + 1 + v / 3) % v;
-    other.input.set(i, c.input.at((c.input.size() / v - 1 - i / v) * v + j) * 0.75);
-  }
-  return run(k, other).output;
-}
+Output previous_output(const Kernel& k, const TestCase& c) { return run(k, other_case(c)).output; }
 
 void substitute(const Property& p, const Kernel& k, const TestCase& c, References& refs, Entry& e) {
   const Output previous = previous_output(k, c);
@@ -52,7 +45,7 @@ void substitute(const Property& p, const Kernel& k, const TestCase& c, Reference
   }
 }
 
-bool is_accuracy(std::string_view id) { return id == "loss.accurate" || id == "grad.accurate"; }
+bool is_accuracy(std::string_view id) { return id.ends_with(".accurate"); }
 
 bool within(const Property& p, const Kernel& k, const TestCase& c, References& refs,
             const BudgetOf& budget) {
@@ -61,16 +54,17 @@ bool within(const Property& p, const Kernel& k, const TestCase& c, References& r
   return v == Verdict::pass || v == Verdict::skip;
 }
 
-Entry judge(const Property& p, const Kernel& k, const TestCase& c, References& refs) {
+Entry judge(const Property& p, const Kernel& k, const TestCase& c, References& refs,
+            bool verdict_only) {
   Entry e;
-  if (const Support s = supports_property(p, k, c.problem); !s) {
+  if (const Support s = supports_all(p, k, c.problem); !s) {
     e.skip = s.reason;
     return e;
   }
   try {
     KernelTrial trial(c, k, refs);
     e.judgement = p.check(trial);
-    if (e.judgement.verdict == Verdict::skip) return e;
+    if (e.judgement.verdict == Verdict::skip || verdict_only) return e;
     if (e.judgement.verdict == Verdict::pass) substitute(p, k, c, refs, e);
     if (is_accuracy(p.id)) {
       e.relative = within(p, k, c, refs, ErrorBudget::relative);
@@ -86,7 +80,11 @@ Entry judge(const Property& p, const Kernel& k, const TestCase& c, References& r
 class Runner {
  public:
   Runner(const std::vector<Kernel>& kernels, const Plan& plan, const VerifyOptions& o)
-      : kernels_(kernels), plan_(plan), options_(o), entries(plan.jobs.size()) {}
+      : kernels_(kernels),
+        plan_(plan),
+        options_(o),
+        entries(plan.jobs.size()),
+        failed_(plan.properties.size() * kernels.size()) {}
 
   void run() {
     started_ = Clock::now();
@@ -129,12 +127,23 @@ class Runner {
   }
 
   /// A case that cannot even be made is an error of each kernel's row, not of the whole run.
-  void judge_all(const Job& job, std::vector<Entry>& out) const {
+  void judge_all(const Job& job, std::vector<Entry>& out) {
     try {
+      const Property& property = plan_.properties[job.property];
+      if (const Support s = stated_for(property, job.recipe.problem); !s) {
+        Entry skipped;
+        skipped.skip = s.reason;
+        out.assign(kernels_.size(), skipped);
+        return;
+      }
       const TestCase c = case_of(job, options_);
       References refs;
-      for (const Kernel& k : kernels_) {
-        out.push_back(judge(plan_.properties[job.property], k, c, refs));
+      for (std::size_t k = 0; k < kernels_.size(); ++k) {
+        std::atomic<bool>& failed = failed_[job.property * kernels_.size() + k];
+        out.emplace_back();
+        if (options_.until_failure && failed) continue;
+        out.back() = judge(property, kernels_[k], c, refs, options_.until_failure);
+        if (out.back().judgement.verdict == Verdict::fail) failed = true;
       }
     } catch (const std::exception& x) {
       Entry failed;
@@ -158,6 +167,7 @@ class Runner {
   }
 
   Clock::time_point started_;
+  std::vector<std::atomic<bool>> failed_;  ///< property-major
   std::atomic<std::size_t> next_{0};
   std::mutex mutex_;
   std::int64_t done_ = 0, failures_ = 0;

@@ -32,6 +32,9 @@ struct VerifyOptions {
   std::int64_t shard = 0;     ///< of `shards`
   std::int64_t shards = 1;
   bool shrink = true;               ///< look for the smallest failing cases
+  /// Only who breaks what: a kernel that has failed a property is not judged by it again, and no
+  /// power is measured.
+  bool until_failure = false;
   std::optional<TestCase> tensors;  ///< judge this case instead of generated ones
   std::filesystem::path out;        ///< counterexamples are saved under it; empty: not saved
   std::string program = "xentcheck";  ///< what replay lines begin with

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "properties/jobs.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "core/text.h"
 #include "properties/domain.h"
+#include "properties/options.h"
 #include "properties/random.h"
 
 namespace xent {
@@ -21,21 +26,77 @@ std::vector<Job> interleaved(const Plan& plan) {
   return mixed;
 }
 
-/// The user's tensors can take the place of data for this problem. Properties of one domain are
-/// stated of that domain's data only.
-bool fits_tensors(const Property& property, const Problem& q, const Problem& tensors) {
-  if (property.domains.size() == 1 && property.domains.front() != "*") return false;
-  return q.op == tensors.op && q.targets == tensors.targets &&
-         (q.upstream == Upstream::one || q.upstream == tensors.upstream) &&
-         (q.dtype == tensors.dtype || (q.dtype == DType::f32 && tensors.dtype != DType::f64));
+/// A property of every domain has more to try.
+std::int64_t cases_of(const Property& p, const Profile& profile) {
+  const bool any_domain = p.domains == std::vector<std::string>{"*"};
+  return any_domain ? 3 * profile.cases : profile.cases;
 }
 
-Problem as_tensors(const Problem& q, const VerifyOptions& o) {
-  Problem p = o.tensors->problem;
+/// What may be asked of the same data.
+constexpr std::string_view kAsked[] = {"dir", "reduction", "denominator", "upstream"};
+
+bool is_asked(std::string_view key) {
+  return std::find(std::begin(kAsked), std::end(kAsked), key) != std::end(kAsked);
+}
+
+/// Whatever changes the meaning is as in the user's problem, but for what may be asked and is not
+/// chosen by name.
+Choice wish_of(const TestCase& c, const Selection& selection) {
+  const auto chosen = keys_of(selection.problem);
+  Choice wish({}, c.problem);
+  for (const OptionKey& option : option_keys()) {
+    const bool free = is_asked(option.key) && !chosen.contains(option.key);
+    if (option.meaning && !free) wish.keys.emplace(option.key);
+  }
+  return wish;
+}
+
+/// Every problem of the property that agrees with the wish.
+std::vector<Problem> wished(const Property& property, const Choice& wish) {
+  Stated left = Stated(property.problems, property.axes).narrowed(wish);
+  for (auto& axis : left.axes) {
+    const bool asks = std::any_of(axis.begin(), axis.end(), [](const Choice& c) {
+      return std::any_of(c.keys.begin(), c.keys.end(), is_asked);
+    });
+    if (!asks && axis.size() > 1) axis.erase(axis.begin() + 1, axis.end());
+  }
+  std::vector<Problem> all = left.covered(static_cast<int>(left.axes.size()) + 1);
+  std::erase_if(all, [&](const Problem& p) { return !wish.agrees(p); });
+  return all;
+}
+
+/// Properties of one domain are stated of that domain's data only.
+bool fits_tensors(const Property& property, const Problem& q, const TestCase& c) {
+  if (property.domains.size() == 1 && property.domains.front() != "*") return false;
+  const DType dtype = c.problem.dtype;
+  return (q.dir != Dir::hvp || !c.direction.empty()) &&
+         (q.upstream == Upstream::one || q.upstream == c.problem.upstream) &&
+         (q.dtype == dtype || (q.dtype == DType::f32 && dtype != DType::f64));
+}
+
+Problem as_tensors(const Problem& q, const TestCase& c) {
+  Problem p = c.problem;
   p.dir = q.dir;
   p.reduction = q.reduction;
+  p.denominator = q.denominator;
+  p.denominator_value = q.denominator_value;
   p.upstream = q.upstream;
   return p;
+}
+
+/// One recipe for each problem that the user's tensors fit.
+std::vector<CaseRecipe> tensor_recipes(const Property& property, const VerifyOptions& o,
+                                       std::uint64_t seed) {
+  const TestCase& c = *o.tensors;
+  std::vector<CaseRecipe> recipes;
+  for (const Problem& q : wished(property, wish_of(c, o.selection))) {
+    if (!fits_tensors(property, q, c)) continue;
+    const Problem p = as_tensors(q, c);
+    const bool known = std::any_of(recipes.begin(), recipes.end(),
+                                   [&](const CaseRecipe& r) { return r.problem == p; });
+    if (!known) recipes.push_back({p, "file", seed});
+  }
+  return recipes;
 }
 
 }  // namespace
@@ -53,15 +114,9 @@ Plan make_plan(const std::vector<Property>& properties, const VerifyOptions& o) 
     const Property& p = plan.properties[i];
     plan.spaces.push_back(recipe_space(p, profile, o.selection));
     const std::uint64_t seed = mix(o.seed ^ fnv1a(p.id));
-    std::vector<CaseRecipe> recipes;
-    if (o.tensors) {
-      for (const Problem& q : plan.spaces.back().problems) {
-        if (!fits_tensors(p, q, o.tensors->problem)) continue;
-        recipes.push_back({as_tensors(q, o), "file", seed});
-      }
-    } else {
-      recipes = sample(plan.spaces.back(), o.cases.value_or(profile.cases), seed);
-    }
+    const std::vector<CaseRecipe> recipes =
+        o.tensors ? tensor_recipes(p, o, seed)
+                  : sample(plan.spaces.back(), o.cases.value_or(cases_of(p, profile)), seed);
     for (const CaseRecipe& r : recipes) plan.jobs.push_back({i, r});
   }
   plan.jobs = interleaved(plan);
@@ -78,6 +133,7 @@ TestCase case_of(const Job& job, const VerifyOptions& o) {
   TestCase c = *o.tensors;
   c.problem = job.recipe.problem;
   if (c.problem.upstream == Upstream::one) c.upstream = {};
+  if (c.problem.dir != Dir::hvp) c.direction = {};
   c.recipe.seed = job.recipe.seed;
   return c;
 }

@@ -10,72 +10,61 @@
 #include "core/kernel.h"
 #include "core/text.h"
 #include "properties/domain.h"
+#include "properties/options.h"
 
 namespace xent {
 namespace {
-
-std::set<std::string> keys_of(const std::string& text) {
-  std::set<std::string> keys;
-  for (const std::string_view word : words(text)) keys.emplace(word.substr(0, word.find('=')));
-  return keys;
-}
-
-/// The problem agrees with `wish` in the keys that choose.
-bool chosen(const Problem& p, const Problem& wish, const std::set<std::string>& keys) {
-  return (!keys.contains("op") || p.op == wish.op) &&
-         (!keys.contains("dir") || p.dir == wish.dir) &&
-         (!keys.contains("dtype") || p.dtype == wish.dtype) &&
-         (!keys.contains("reduction") || p.reduction == wish.reduction) &&
-         (!keys.contains("targets") || p.targets == wish.targets) &&
-         (!keys.contains("upstream") || p.upstream == wish.upstream);
-}
-
-/// `wish` with the property's own choices where the text is silent.
-Problem merged(const Problem& p, const Problem& wish, const std::set<std::string>& keys) {
-  Problem m = wish;
-  m.op = p.op;
-  m.dir = p.dir;
-  m.dtype = keys.contains("dtype") ? wish.dtype : p.dtype;
-  m.reduction = p.reduction;
-  m.targets = p.targets;
-  m.upstream = p.upstream;
-  return m;
-}
 
 void append_unique(std::vector<Problem>& all, const Problem& p) {
   if (std::find(all.begin(), all.end(), p) == all.end()) all.push_back(p);
 }
 
-std::vector<Problem> narrowed(const std::vector<Problem>& own, const Selection& s) {
-  const std::set<std::string> keys = keys_of(s.problem);
-  const std::vector<Problem> wishes = parse_problems(s.problem);
-  // The theorems are stated for f32 and f64; other types take the place of f32.
-  const auto stated = [](const Problem& w) {
-    return w.dtype == DType::f32 || w.dtype == DType::f64;
-  };
+/// The theorems are stated for f32 and f64; other types take the place of f32, unless stated too.
+bool takes_place(const Stated& stated, const Choice& wish) {
+  const DType wanted = wish.values.dtype;
+  if (!wish.names("dtype") || wanted == DType::f32 || wanted == DType::f64) return false;
+  const auto has = [&](const Problem& p) { return p.dtype == wanted; };
+  return std::none_of(stated.problems.begin(), stated.problems.end(), has);
+}
+
+/// A problem of the property under a wish; false if it is not what was wished for.
+bool take_wish(Problem& p, const Choice& wish, bool instead_of_f32) {
+  if (wish.names("dtype")) {
+    const DType wanted = instead_of_f32 ? DType::f32 : wish.values.dtype;
+    if (p.dtype != wanted) return false;
+  }
+  if (!wish.agrees(p)) return false;
+  wish.apply_to(p);
+  return !meaningless(p);
+}
+
+std::vector<Problem> narrowed(const Stated& stated, const Selection& s, int strength) {
   std::vector<Problem> kept;
-  for (const Problem& p : own) {
-    for (const Problem& wish : wishes) {
-      Problem as = p;
-      if (!stated(wish) && p.dtype == DType::f32) as.dtype = wish.dtype;
-      if (!chosen(as, wish, keys)) continue;
-      Problem m = merged(as, wish, keys);
-      m.n = 1;
-      m.v = 2;
-      append_unique(kept, m);
+  for (const Problem& values : parse_problems(s.problem)) {
+    const Choice wish(keys_of(s.problem), values);
+    const bool instead = takes_place(stated, wish);
+    for (Problem p : stated.narrowed(wish).covered(strength)) {
+      if (take_wish(p, wish, instead)) append_unique(kept, p);
     }
   }
   return kept;
 }
 
+/// The sizes of the selection in place of the profile's; problems without rows stay so.
 void sizes_from(const Selection& s, RecipeSpace& space) {
-  const std::set<std::string> keys = keys_of(s.problem);
+  const auto keys = keys_of(s.problem);
   std::set<std::int64_t> rows, classes;
   for (const Problem& p : parse_problems(s.problem)) {
     rows.insert(p.n);
     classes.insert(p.v);
   }
-  if (keys.contains("n")) space.rows.assign(rows.begin(), rows.end());
+  if (keys.contains("n")) {
+    space.rows.assign(rows.begin(), rows.end());
+    space.exact_rows = true;
+    if (!rows.contains(0)) {
+      std::erase_if(space.problems, [](const Problem& p) { return p.n == 0; });
+    }
+  }
   if (keys.contains("v")) space.classes.assign(classes.begin(), classes.end());
   // What was asked for by name is judged at any size.
   if (keys.contains("n") && keys.contains("v")) {
@@ -103,22 +92,25 @@ void require_known(const std::vector<std::string>& globs, const std::vector<std:
 const std::vector<Profile>& profiles() {
   static const std::vector<Profile> all = {
       {"smoke",
-       {1, 2, 3, 7, 33, 65},
+       {1, 2, 3, 7, 33, 65, 257},
        {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 130, 257, 1025, 4097},
-       8192,
-       60},
+       4096,
+       60,
+       2},
       {"ci",
-       {1, 3, 33},
+       {1, 3, 33, 257, 2049},
        {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 130, 255, 257,
         511, 513, 1000, 1023, 1025, 4095, 4097, 32000},
        16384,
-       150},
+       100,
+       2},
       {"nightly",
        {1, 2, 3, 5, 33, 64},
        {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 257,
         511, 513, 1000, 1023, 1025, 2047, 2049, 4095, 4097, 32000, 50257, 128256},
        131072,
-       1000},
+       1000,
+       3},
   };
   return all;
 }
@@ -148,16 +140,11 @@ RecipeSpace recipe_space(const Property& property, const Profile& profile, const
   space.classes = profile.classes;
   space.most_elements = profile.most_elements;
   space.paddings = {0, 0, 0, 1, 5};
-  for (const std::string& text : property.problems) {
-    for (const Problem& p : parse_problems(text)) {
-      const bool valid = p.upstream != Upstream::row || p.reduction == Reduction::none;
-      if (valid) append_unique(space.problems, p);
-    }
-  }
-  if (!s.problem.empty()) {
-    space.problems = narrowed(space.problems, s);
-    sizes_from(s, space);
-  }
+  space.every_plain_pair = property.id == "loss.accurate" || property.id == "grad.accurate";
+  const Stated stated(property.problems, property.axes);
+  const int strength = profile.strength;
+  space.problems = s.problem.empty() ? stated.covered(strength) : narrowed(stated, s, strength);
+  if (!s.problem.empty()) sizes_from(s, space);
   if (!s.dialect.empty()) {
     for (Problem& p : space.problems) p.dialect = find_dialect(s.dialect).name;
   }

@@ -17,7 +17,9 @@ struct Profile {
   std::vector<std::int64_t> rows;
   std::vector<std::int64_t> classes;
   std::int64_t most_elements;  ///< of a case, but for single rows
-  std::int64_t cases;  ///< for each property, at least one for each fitting problem and domain
+  std::int64_t cases;  ///< for each property; three times as many for those of every domain, more
+                       ///< where the problems or domains are more
+  int strength;        ///< of the covering array over a property's axes
 };
 const std::vector<Profile>& profiles();
 /// Throws UsageError with the known names.
@@ -34,9 +36,10 @@ struct Selection {
 /// Properties whose id matches. A full id that matches nothing is a UsageError with the nearest.
 std::vector<Property> selected_properties(const Selection&);
 
-/// What recipes of a property are made of, narrowed. `op dir dtype reduction targets upstream` of
-/// the selection's problem choose among the property's own problems; n and v replace the
-/// profile's sizes; every other key is set in all of them. Two recipes in five have padded rows.
+/// What recipes of a property are made of, narrowed. A key of the selection's problem that changes
+/// what is computed chooses among the property's own problems and axes (a number: among those in
+/// which it is on, or off) and sets its value; n and v replace the profile's sizes; `dtype layout
+/// t stride acc out dialect` are set in all of them. Two recipes in five have padded rows.
 RecipeSpace recipe_space(const Property&, const Profile&, const Selection&);
 
 }  // namespace xent

@@ -52,6 +52,9 @@ struct Property {
   std::function<Judgement(Trial&)> check;
   /// Problems that the check derives from the case's and the kernel must support too; empty: none.
   std::function<std::vector<Problem>(const Problem&)> derives = {};
+  /// Options to combine with each problem: of each axis one text (in the problem grammar, "" for
+  /// none), every pair of choices from two axes at least once (nightly: every triple).
+  std::vector<std::vector<std::string>> axes = {};
 };
 
 const std::vector<Property>& all_properties();
@@ -59,7 +62,21 @@ const std::vector<Property>& all_properties();
 // The table's parts, one for each theorems_*.cpp.
 std::vector<Property> loss_properties();
 std::vector<Property> gradient_properties();
+std::vector<Property> gradient_step_properties();
+std::vector<Property> gradient_mse_properties();
+std::vector<Property> statistics_properties();
+std::vector<Property> sequence_properties();
+std::vector<Property> trick_properties();
+std::vector<Property> option_properties();
 std::vector<Property> information_properties();
+std::vector<Property> entropy_properties();
+std::vector<Property> coding_properties();
+std::vector<Property> divergence_properties();
+std::vector<Property> minimiser_properties();
+std::vector<Property> binary_loss_properties();
+std::vector<Property> target_properties();
+std::vector<Property> penalty_properties();
+std::vector<Property> layout_properties();
 std::vector<Property> behaviour_properties();
 
 }  // namespace xent

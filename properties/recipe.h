@@ -19,17 +19,25 @@ struct CaseRecipe {
 
 /// What recipes may be made of.
 struct RecipeSpace {
-  std::vector<Problem> problems;      ///< options; their n and v are replaced
+  std::vector<Problem> problems;  ///< options; v is replaced, and n unless it is 0
   std::vector<std::string> domains;   ///< those that do not fit a problem are left out
   std::vector<std::int64_t> rows;     ///< n
   std::vector<std::int64_t> classes;  ///< v
   std::int64_t most_elements = 1 << 20;  ///< of n * v
   /// Elements between rows, for problems that name no stride; drawn, so repeats weigh.
   std::vector<std::int64_t> paddings = {0};
+  /// Positions in a sequence, for problems with sequences that name no t.
+  std::vector<std::int64_t> sequences = {1, 2, 3, 5, 8};
+  bool exact_rows = false;  ///< n is not rounded up to whole sequences
+  /// Beyond `count`: ce of class indices without options, in f32 and f64, once with each domain
+  /// (losses, or losses and gradients).
+  bool every_plain_pair = false;
 };
 
-/// First each (problem, domain) pair that fits once, then random members of the space, `count` in
-/// all (never fewer than the pairs). Deterministic in `seed`; RapidCheck's environment is ignored.
+/// First each (problem, domain) pair that fits once, then random members of the space, every other
+/// one of a problem without options if there are any, `count` in all. Where the pairs are more than
+/// `count`: each problem once, and each domain once for each op and kind of targets, but never
+/// fewer. Deterministic in `seed`; RapidCheck's environment is ignored.
 std::vector<CaseRecipe> sample(const RecipeSpace&, std::int64_t count, std::uint64_t seed);
 
 /// Shrinks the recipe (shape, options, seed) while `fails` holds of the case it makes.

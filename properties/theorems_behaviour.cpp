@@ -85,15 +85,16 @@ Judgement every_output_written(Trial& t) {
   return j;
 }
 
-/// The same bits twice, with a call on another shape between.
+/// The same bits three times, with a call on another shape between the first two.
 Judgement repeatable(Trial& t) {
   Judgement j;
-  RunRecord first, between, second;
+  RunRecord first, between, second, third;
   const TestCase& c = t.test_case;
   if (!run_into(t, c, j, first)) return j;
   if (c.problem.n > 1 && !run_into(t, keep_rows(c, {0}), j, between)) return j;
-  if (!run_into(t, c, j, second)) return j;
+  if (!run_into(t, c, j, second) || !run_into(t, c, j, third)) return j;
   j.check(first.output == second.output, "two runs on the same bytes differ");
+  j.check(second.output == third.output, "two runs in a row on the same bytes differ");
   return j;
 }
 
@@ -136,18 +137,40 @@ Judgement in_place(Trial& t) {
   return j;
 }
 
+/// Promises are made of every operation and option.
+const std::vector<std::string> kEveryOp = {
+    "op=ce,nll,mse-softmax targets=index,prob dir=bwd,fwdbwd", "op=lse,entropy dir=bwd,fwdbwd",
+    "op=bce-logits,bce-prob,mse-sigmoid,kl,cross-entropy targets=prob dir=bwd,fwdbwd",
+    "op=ce targets=index,prob dir=hvp"};
+const std::vector<std::string> kEveryRowOp = {
+    "op=ce,nll,mse-softmax targets=index,prob dir=fwdbwd", "op=lse dir=fwdbwd",
+    "op=bce-logits,bce-prob,mse-sigmoid targets=prob dir=fwdbwd"};
+const std::vector<std::string> kEveryData = {"gaussian", "confident", "masked",
+                                             "ties",     "iris",      "soft",
+                                             "log-probabilities", "chances", "simplex"};
+const std::vector<std::vector<std::string>> kOptionsOfRows = {
+    {"", "dtype=f64", "dtype=bf16"}, {"", "smoothing=0.1"}, {"", "weights=on"},
+    {"", "zloss=0.01"}, {"", "softcap=20"}, {"", "scale=0.7"}, {"", "ignore=-100"},
+    {"", "layout=btv", "layout=bct"}, {"", "upstream=row"}, {"", "unit=bits"}};
+
+std::vector<std::vector<std::string>> with_means(std::vector<std::vector<std::string>> axes) {
+  axes.push_back({"", "reduction=mean"});
+  return axes;
+}
+
 const std::vector<std::string> kOrdinary = {"gaussian", "confident", "masked", "ties", "iris"};
 
 }  // namespace
 
 std::vector<Property> behaviour_properties() {
   const std::string both = "op=ce dir=fwdbwd dtype=f32,f64";
-  const std::string reduced = "op=ce dir=fwdbwd dtype=f32,f64 reduction=sum,mean";
+  const std::vector<std::vector<std::string>> options = with_means(kOptionsOfRows);
   return {
       {"row.independence", "A row's result depends on no other row.",
        "Alone, in the batch, in the reversed batch and between rows of NaN: the same bits if the "
        "kernel promises batch-invariant, else within the bounds.",
-       {both}, kOrdinary, "mutant/row-leak", every_substitute(), 0.5, row_independence},
+       kEveryRowOp, kEveryData, "mutant/row-leak", every_substitute(), 0.5, row_independence, {},
+       kOptionsOfRows},
       {"io.inputs-untouched", "Inputs are bit-identical after the call.",
        "Unless the gradient is asked for in place. Says nothing of values: its teeth are a mutant.",
        {both, "op=ce dir=fwd dtype=f32,f64 reduction=mean"}, kOrdinary, "mutant/input-scribbler",
@@ -160,16 +183,17 @@ std::vector<Property> behaviour_properties() {
        every_output_written},
       {"io.in-place", "The gradient may overwrite the logits.",
        "Where promised: the same bits as out of place, within the bounds.",
-       {"op=ce dir=bwd,fwdbwd dtype=f32,f64", reduced}, kOrdinary, "mutant/in-place-rereads",
-       every_substitute(), 0.5, in_place},
+       kEveryOp, kEveryData, "mutant/in-place-rereads", every_substitute(), 0.5, in_place, {},
+       options},
       {"run.repeatable", "The same bytes at the same address give the same bits.",
-       "Twice, with another shape between. Says nothing of values: its teeth are a mutant.",
-       {both, reduced}, kOrdinary, "mutant/unrepeatable", {}, 0, repeatable},
+       "Three times, once with another shape between. Says nothing of values: its teeth are a "
+       "mutant.",
+       kEveryOp, kEveryData, "mutant/unrepeatable", {}, 0, repeatable, {}, options},
       {"run.alignment", "Results do not depend on the address.",
        "Buffers moved by multiples of 1, 3 and 8 elements, each by another one: the same bits if "
        "the kernel promises alignment-invariant, else within the bounds.",
-       {both, reduced}, kOrdinary, "mutant/aligned-head-skipped", every_substitute(), 0.5,
-       alignment},
+       kEveryOp, kEveryData, "mutant/aligned-head-skipped", every_substitute(), 0.5, alignment, {},
+       options},
   };
 }
 

@@ -33,6 +33,14 @@ bool shifted(const TestCase& base, double c, TestCase& out) {
   return true;
 }
 
+/// The same with the largest power of two up to 2^(seed mod 11) that is exact.
+bool shifted_far(const TestCase& base, double sign, TestCase& out) {
+  for (int e = static_cast<int>(base.recipe.seed % 11); e >= -4; --e) {
+    if (shifted(base, std::ldexp(sign, e), out)) return true;
+  }
+  return false;
+}
+
 /// L(z + c) against L(z): kernel against kernel, and both against the one exact value.
 Judgement shift_invariance(Trial& t) {
   Judgement j;
@@ -40,10 +48,9 @@ Judgement shift_invariance(Trial& t) {
   if (!run_into(t, t.test_case, j, base)) return j;
   Reference& exact = t.reference(t.test_case);
   const ErrorBudget budget = t.budget(t.test_case);
-  const double shift = std::ldexp(1.0, static_cast<int>(t.test_case.recipe.seed % 11));
-  for (const double c : {shift, -shift}) {
+  for (const double sign : {1.0, -1.0}) {
     TestCase moved;
-    if (!shifted(t.test_case, c, moved)) {
+    if (!shifted_far(t.test_case, sign, moved)) {
       ++j.excluded["inexact-shift"];
       continue;
     }
@@ -137,34 +144,46 @@ Judgement worked_example(Trial& t) {
   return j;
 }
 
+const std::vector<std::string> kTypes = {"", "dtype=f64", "dtype=bf16", "dtype=f16"};
+
 }  // namespace
 
 std::vector<Property> loss_properties() {
   return {
       {"loss.accurate", "The loss is within its derived bound.",
-       "Every loss, lse, H(p), H(p,q) and KL is within the bound that follows from the kernel's "
-       "error budget on that very row; +inf exactly where the exact value overflows the format.",
-       {"op=ce dir=fwd dtype=f32,f64 reduction=none,sum,mean",
-        "op=ce dir=fwdbwd dtype=f32,f64", "op=lse dtype=f32,f64",
-        "op=entropy,cross-entropy,kl targets=prob dtype=f32,f64"},
-       {"*"}, "mutant/last-class-dropped", every_substitute(), 0.5, accurate},
+       "The loss of every operation under every option is within the bound that follows from the "
+       "kernel's error budget on that very row; +inf exactly where the exact value overflows the "
+       "format.",
+       {"op=ce,nll targets=index", "op=ce,nll targets=prob", "op=lse,entropy",
+        "op=cross-entropy,mse-softmax targets=index,prob",
+        "op=kl,bce-logits,bce-prob,mse-sigmoid targets=prob", "op=ce,nll,lse,entropy n=0",
+        "op=kl,bce-logits targets=prob n=0"},
+       {"*"}, "mutant/last-class-dropped", every_substitute(), 0.5, accurate, {},
+       {kTypes,
+        {"", "reduction=sum", "reduction=mean", "reduction=mean denominator=rows",
+         "reduction=mean denominator=sequence", "reduction=mean denominator=1027.3"},
+        {"", "unit=bits", "smoothing=0.1", "weights=on", "zloss=0.01", "softcap=30", "scale=0.5",
+         "ignore=-100", "ignore=0", "shift=on", "layout=bct", "layout=btv", "dir=fwdbwd"}}},
       {"loss.extreme-logits", "The fused form is stable at extreme logits.",
        "Offsets, gaps up to the format's limit, -inf masks, subnormals and ties: finite unless the "
        "exact value overflows, the gradient always finite, never NaN from numbers, all of it "
        "within the derived bound.",
-       {"op=ce dir=fwdbwd dtype=f32,f64"},
-       {"extreme", "offset", "confident", "wrong", "masked", "masked-target", "subnormal", "ties"},
-       "mutant/max-of-abs", every_substitute(), 0.5, judge_outputs},
+       {"op=ce targets=index dir=fwdbwd", "op=ce,bce-logits targets=prob dir=fwdbwd",
+        "op=lse dir=fwdbwd"},
+       {"extreme", "offset", "confident", "wrong", "masked", "masked-target", "subnormal", "ties",
+        "binary-saturated", "soft-masked"},
+       "mutant/max-of-abs", every_substitute(), 0.5, judge_outputs, {}, {kTypes}},
       {"loss.shift-invariance", "L(z + c) = L(z).",
        "Where every z + c is exact: the same bits if the kernel promises shift-exact, else within "
        "the two bounds; and the shifted loss is within its bound of the exact unshifted one.",
-       {"op=ce dir=fwd dtype=f32,f64"}, {"grid", "dyadic", "integer-mass"}, "mutant/shift-inexact",
-       every_substitute(), 0.5, shift_invariance},
+       {"op=ce targets=index,prob dir=fwd"}, {"grid", "dyadic", "integer-mass"},
+       "mutant/shift-inexact", every_substitute(), 0.5, shift_invariance, {},
+       {kTypes, {"", "smoothing=0.1"}, {"", "weights=on"}}},
       {"loss.permutation", "The order of the classes does not matter.",
        "A permuted row has the same loss and the permuted gradient, within the bounds.",
-       {"op=ce dir=fwdbwd dtype=f32,f64"},
-       {"gaussian", "confident", "ties", "integer-mass", "spikes", "iris"},
-       "mutant/last-class-dropped", every_substitute(), 0.5, permutation},
+       {"op=ce targets=index,prob dir=fwdbwd"},
+       {"gaussian", "confident", "ties", "integer-mass", "spikes", "iris", "soft"},
+       "mutant/last-class-dropped", every_substitute(), 0.5, permutation, {}, {kTypes}},
       {"loss.worked-example", "The documents' 3x5 example: mean loss 2.3837.",
        "The kernel agrees with the oracle at the centre of the box that the printed logits are, "
        "and both with the printed loss and softmax as far as the box allows.",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "properties/trial.h"
 
+#include "properties/options.h"
+
 namespace xent {
 
 Reference& References::of(const TestCase& c) {
@@ -62,30 +64,23 @@ Judgement judge_case(const Property& property, const Kernel& kernel, const TestC
   return property.check(trial);
 }
 
-/// The property is stated for problems of this op, direction, reduction, targets and upstream.
-static bool states(const Property& property, const Problem& p) {
-  for (const std::string& text : property.problems) {
-    for (const Problem& q : parse_problems(text)) {
-      if (q.op == p.op && q.dir == p.dir && q.reduction == p.reduction &&
-          q.targets == p.targets && q.upstream == p.upstream) {
-        return true;
-      }
-    }
+Support stated_for(const Property& property, const Problem& p) {
+  if (auto reason = meaningless(p)) return Support::no(*std::move(reason));
+  if (Stated(property.problems, property.axes).holds(p)) return Support::yes();
+  return Support::no(property.id + " is not stated for this problem");
+}
+
+Support supports_all(const Property& property, const Kernel& kernel, const Problem& p) {
+  if (Support s = kernel.supports(p); !s || !property.derives) return s;
+  for (const Problem& q : property.derives(p)) {
+    if (Support s = kernel.supports(q); !s) return s;
   }
-  return false;
+  return Support::yes();
 }
 
 Support supports_property(const Property& property, const Kernel& kernel, const Problem& p) {
-  if (!states(property, p)) return Support::no(property.id + " is not stated for this problem");
-  if (p.n == 0) return Support::no("n=0: empty batches are not judged in this version");
-  std::vector<Problem> needed = {p};
-  if (property.derives) {
-    for (const Problem& q : property.derives(p)) needed.push_back(q);
-  }
-  for (const Problem& q : needed) {
-    if (const Support s = kernel.supports(q); !s) return s;
-  }
-  return Support::yes();
+  const Support stated = stated_for(property, p);
+  return stated ? supports_all(property, kernel, p) : stated;
 }
 
 }  // namespace xent

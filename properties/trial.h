@@ -52,7 +52,13 @@ class SubstituteTrial : public Trial {
 /// One property of one kernel on one case.
 Judgement judge_case(const Property&, const Kernel&, const TestCase&);
 
-/// The problem, or one that the property derives from it, is something the kernel supports.
+/// The property is stated for the problem.
+Support stated_for(const Property&, const Problem&);
+
+/// The kernel supports the problem and those that the property derives from it.
+Support supports_all(const Property&, const Kernel&, const Problem&);
+
+/// Both.
 Support supports_property(const Property&, const Kernel&, const Problem&);
 
 }  // namespace xent

@@ -11,7 +11,8 @@ namespace xent::report {
 template <class T, class U>
 concept Is = std::same_as<std::remove_const_t<T>, U>;
 
-/// The fields of Results v1, once for writing and reading: `visit(name, field)` for each.
+/// The fields of Results v1, once for writing and reading: `visit(name, field)` for each;
+/// `visit.later` where older files may lack the field.
 void describe(auto& visit, Is<ErrorProfile> auto& x) {
   visit("outputs", x.outputs);
   visit("error_over_bound", x.error_over_bound);
@@ -111,6 +112,49 @@ void describe(auto& visit, Is<Environment> auto& x) {
   visit("started", x.started);
 }
 
+void describe(auto& visit, Is<Figure> auto& x) {
+  visit("label", x.label);
+  visit("value", x.value);
+  visit("low", x.low);
+  visit("high", x.high);
+  visit("unit", x.unit);
+}
+
+void describe(auto& visit, Is<Series> auto& x) {
+  visit("name", x.name);
+  visit("x", x.x);
+  visit("y", x.y);
+  visit("marks", x.marks);
+}
+
+void describe(auto& visit, Is<Plot> auto& x) {
+  visit("title", x.title);
+  visit("x_label", x.x_label);
+  visit("y_label", x.y_label);
+  visit("log_x", x.log_x);
+  visit("log_y", x.log_y);
+  visit("series", x.series);
+}
+
+void describe(auto& visit, Is<ClaimRow> auto& x) {
+  visit("id", x.id);
+  visit("group", x.group);
+  visit("document", x.document);
+  visit("formula", x.formula);
+  visit("statement", x.statement);
+  visit("verdict", x.verdict);
+  visit("evidence", x.evidence);
+  visit("properties", x.properties);
+  visit("kernels", x.kernels);
+  visit("cases", x.cases);
+  visit("checks", x.checks);
+  visit("error_over_bound", x.error_over_bound);
+  visit("figures", x.figures);
+  visit("plots", x.plots);
+  visit("witness", x.witness);
+  visit("reason", x.reason);
+}
+
 void describe(auto& visit, Is<Results> auto& x) {
   visit("schema", x.schema);
   visit("expectations", x.expectations);
@@ -122,6 +166,7 @@ void describe(auto& visit, Is<Results> auto& x) {
   visit("kernels", x.kernels);
   visit("properties", x.properties);
   visit("verdicts", x.verdicts);
+  visit.later("claims", x.claims);
   visit("findings", x.findings);
   visit("timings", x.timings);
   visit("limits", x.limits);

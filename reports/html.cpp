@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reports/claims.h"
 #include "reports/parts.h"
 #include "reports/reports.h"
 #include "reports/text.h"
@@ -115,14 +116,20 @@ std::string html_header(const Results& r, const Overview& o) {
     out += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", what, html);
   };
   out += "<dl class=\"band\">\n";
+  if (!r.claims.empty()) figure("claims", html_count(static_cast<std::int64_t>(r.claims.size())));
   figure("kernels", kernel_count(o, kThinSpace));
   figure("properties", html_count(static_cast<std::int64_t>(o.properties.size())));
   figure("cases", html_count(o.cases));
   figure("checks", html_count(o.checks));
   figure("time", escape_markup(duration(r.seconds)));
   figure("seed", html_code(r.seed));
-  return out + fmt::format("</dl>\n<p class=\"counts\">Verdicts: {}.</p>\n</header>\n",
-                           escape_markup(count_text(o)));
+  out += "</dl>\n";
+  const auto counts = [&](std::string_view what, const std::string& text) {
+    out += fmt::format("<p class=\"counts\">{}: {}.</p>\n", what, escape_markup(text));
+  };
+  if (!r.claims.empty()) counts("Claims", claim_counts(all_claims(r)));
+  counts("Verdicts", count_text(o));
+  return out + "</header>\n";
 }
 
 }  // namespace xent::report
@@ -133,10 +140,10 @@ std::string to_html(const Results& r) {
   using namespace report;
   const Overview o = overview(r);
   std::vector<Section> sections = {
-      html_failures(r, o), html_matrix(r, o),     html_accuracy(r, o),
-      html_power(o),       html_expected(r, o),   html_speed(r),
-      html_findings(r),    html_not_judged(r),    html_kernels(r),
-      html_properties(r, o), html_environment(r)};
+      html_claims(r),        html_failures(r, o), html_matrix(r, o),  html_accuracy(r, o),
+      html_power(o),         html_expected(r, o), html_speed(r),      html_findings(r),
+      html_not_judged(r),    html_kernels(r),     html_properties(r, o),
+      html_environment(r)};
   std::erase_if(sections, [](const Section& s) { return s.body.empty(); });
   return page(r, o, sections);
 }

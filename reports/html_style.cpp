@@ -9,6 +9,8 @@ constexpr std::string_view kStyle = R"css(:root {
   --paper: #fdfcf9; --sunk: #f5f2ea; --ink: #22252a; --soft: #5a5f68; --rule: #d9d4c7;
   --strong: #22252a; --link: #2c4f87; --pass: #1c6a41; --fail: #a8232b; --warn: #7c5200;
   --bar: #7d95b8; --fail-tint: #fbeeea; --warn-tint: #faf3e0;
+  --refuted: #5b3d8a; --s1: #1f5aa6; --s2: #b4541a; --s3: #2c7a4b; --s4: #8a3b8f; --s5: #7a6a12;
+  --s6: #4b5563;
   --serif: "Iowan Old Style", Charter, "Palatino Linotype", Palatino, P052, Georgia, serif;
   --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
   --mono: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -18,6 +20,8 @@ constexpr std::string_view kStyle = R"css(:root {
     --paper: #17191c; --sunk: #1f2226; --ink: #dfddd6; --soft: #a3a7ae; --rule: #3a3e45;
     --strong: #f1efe8; --link: #9dbbe8; --pass: #83cba0; --fail: #f39c96; --warn: #e3ba66;
     --bar: #5f7ba6; --fail-tint: #2d1f20; --warn-tint: #2a251a;
+    --refuted: #c3a6f0; --s1: #7fb0ee; --s2: #f0a265; --s3: #7fcf9c; --s4: #d896dc; --s5: #d9c65a;
+    --s6: #aab2bd;
   }
 }
 * { box-sizing: border-box; }
@@ -74,6 +78,7 @@ tbody tr + tr > * { border-top: 1px solid var(--rule); }
 .fail, .vacuous, .error { color: var(--fail); }
 .expected, .inconclusive { color: var(--warn); }
 .skip { color: var(--soft); }
+.refuted { color: var(--refuted); }
 .matrix td { text-align: center; padding: .3rem .35rem; }
 .matrix td.n { text-align: right; padding-left: 1rem; padding-right: 0; }
 .matrix td.absent { text-align: left; }
@@ -110,19 +115,60 @@ pre { margin: .6rem 0; padding: .6rem .8rem; background: var(--sunk); color: var
   font: .88rem/1.5 var(--sans); }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
+.toc { list-style: none; margin: .2rem 0 1rem; padding: 0; columns: 4 14rem; column-gap: 1.5rem;
+  font: .84rem/1.6 var(--sans); }
+.toc a { color: inherit; text-decoration-color: var(--rule); overflow-wrap: anywhere; }
+.part { font-size: 1.25rem; margin: 3rem 0 .4rem; padding-top: .8rem;
+  border-top: 2px solid var(--strong); }
+.part .small { margin-left: .6rem; }
+.claim { margin: 0; padding: 1.3rem 0 1.1rem; border-bottom: 1px solid var(--rule); }
+.claim h4 { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem .9rem; margin: 0;
+  font-weight: 500; color: var(--strong); }
+.claim h4 code { font-size: .95rem; }
+.claim blockquote { margin: .7rem 0; max-width: 44rem; font-size: 1.05rem; font-style: italic;
+  text-wrap: pretty; }
+.claim blockquote::before { content: "“"; }
+.claim blockquote::after { content: "”"; }
+.claim .facts { grid-template-columns: 7rem 1fr; max-width: 52rem; margin: .6rem 0; }
+.badge { font: 700 .8rem/1.5 var(--sans); border: 1.5px solid currentColor; border-radius: 4px;
+  padding: 0 .5em; white-space: nowrap; }
+.formula { font: 1.05rem/1.6 var(--serif); overflow-wrap: anywhere; }
+p.formula { padding-left: 1.4rem; }
+sub, sup { font-size: .72em; line-height: 0; font-style: inherit; }
+.claim .facts details { margin: 0; }
+.witness { white-space: pre-wrap; overflow-wrap: anywhere; max-width: 52rem;
+  border-left: 3px solid var(--refuted); }
+.witness.broken { border-left-color: var(--fail); }
+figure { margin: 1rem 0; max-width: 720px; }
+figcaption { font: .84rem/1.5 var(--sans); color: var(--soft); margin-bottom: .3rem; }
+.plot { display: block; width: 100%; height: auto; }
+.plot text { font: 13px var(--sans); fill: var(--ink); font-variant-numeric: tabular-nums; }
+.plot .left { text-anchor: end; }
+.plot .mid { text-anchor: middle; }
+.plot .name { fill: var(--soft); }
+.plot .grid { stroke: var(--rule); stroke-width: .8; fill: none; }
+.plot .axis { stroke: var(--strong); stroke-width: 1.2; fill: none; }
+.plot .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.plot .point { stroke: var(--paper); stroke-width: .8; }
+.line.s1 { stroke: var(--s1); } .line.s2 { stroke: var(--s2); stroke-dasharray: 7 4; }
+.line.s3 { stroke: var(--s3); stroke-dasharray: 2 3; }
+.line.s4 { stroke: var(--s4); stroke-dasharray: 10 3 2 3; }
+.line.s5 { stroke: var(--s5); stroke-dasharray: 12 5; } .line.s6 { stroke: var(--s6); }
+.point.s1 { fill: var(--s1); } .point.s2 { fill: var(--s2); } .point.s3 { fill: var(--s3); }
+.point.s4 { fill: var(--s4); } .point.s5 { fill: var(--s5); } .point.s6 { fill: var(--s6); }
 :target { scroll-margin-top: 1rem; }
 tr:target > * { background: var(--warn-tint); }
 @media (max-width: 46rem) {
   main { padding: 1.5rem 1rem 3rem; }
   h1 { font-size: 2rem; }
-  .facts { grid-template-columns: 1fr; gap: 0; }
+  .facts, .claim .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: .5rem; }
 }
 @media print {
   main { max-width: none; padding: 0; }
   nav { display: none; }
   .scroll { overflow: visible; }
-  tr, details { break-inside: avoid; }
+  tr, details, figure { break-inside: avoid; }
 }
 )css";
 

@@ -54,13 +54,17 @@ struct Writer {
   void operator()(const char* key, const T& x) {
     object[key] = to_value(x);
   }
+  template <class T>
+  void later(const char* key, const T& x) {
+    (*this)(key, x);
+  }
 };
 
 template <class T>
 Json to_value(const T& x) {
   if constexpr (std::same_as<T, double>) {
     return from_double(x);
-  } else if constexpr (std::same_as<T, Verdict>) {
+  } else if constexpr (std::same_as<T, Verdict> || std::same_as<T, ClaimVerdict>) {
     return std::string(name(x));
   } else if constexpr (std::integral<T> || std::same_as<T, std::string>) {
     return x;
@@ -110,12 +114,16 @@ T read_integer(const Json& json, const std::string& path) {
   return json.get<T>();
 }
 
-Verdict read_verdict(const Json& json, const std::string& path) {
+/// One of the values, by its name.
+template <class T>
+T read_name(const Json& json, const T* begin, const T* end, const std::string& path) {
   if (!json.is_string()) reject_type(path, "a verdict", json);
-  for (const Verdict v : kVerdicts) {
-    if (json.get_ref<const std::string&>() == name(v)) return v;
+  std::string names;
+  for (const T* v = begin; v != end; ++v) {
+    if (json.get_ref<const std::string&>() == name(*v)) return *v;
+    names += (names.empty() ? "" : ", ") + std::string(name(*v));
   }
-  reject(path, "must be one of pass, fail, inconclusive, skip, error");
+  reject(path, "must be one of " + names);
 }
 
 template <class T>
@@ -135,6 +143,10 @@ struct Reader {
     } else {
       reject(at, "is missing");
     }
+  }
+  template <class T>
+  void later(const char* key, T& x) {
+    if (object.contains(key)) (*this)(key, x);
   }
 };
 
@@ -161,7 +173,9 @@ void read_value(const Json& json, T& x, const std::string& path) {
   if constexpr (std::same_as<T, double>) {
     x = read_double(json, path);
   } else if constexpr (std::same_as<T, Verdict>) {
-    x = read_verdict(json, path);
+    x = read_name(json, std::begin(kVerdicts), std::end(kVerdicts), path);
+  } else if constexpr (std::same_as<T, ClaimVerdict>) {
+    x = read_name(json, std::begin(kClaimVerdicts), std::end(kClaimVerdicts), path);
   } else if constexpr (std::same_as<T, bool>) {
     if (!json.is_boolean()) reject_type(path, "true or false", json);
     x = json.get<bool>();

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "reports/claims.h"
 #include "reports/reports.h"
 #include "reports/summary.h"
 #include "reports/text.h"
@@ -136,6 +137,35 @@ std::string suite(const Results& r, const Overview& o, const std::string& kernel
                      escape_attribute(kernel), counts.attributes(), cases, findings(r, kernel));
 }
 
+std::string claim_case(const ClaimRow& c, Counts& counts) {
+  ++counts.tests;
+  const ClaimText t = text(c.verdict);
+  const std::string why = claim_line(c).empty() ? std::string(t.meaning) : claim_line(c);
+  std::string inside;
+  if (is_failure(c.verdict)) {
+    ++counts.failures;
+    inside = element("failure", t.word, why,
+                     fmt::format("{}\n{}\n{}\n", c.statement, c.reason, c.witness));
+  } else if (c.verdict == ClaimVerdict::skipped) {
+    ++counts.skipped;
+    inside = fmt::format("      <skipped message=\"{}\"/>\n", escape_attribute(why));
+  } else {
+    inside = system_out(fmt::format("{}: {}{}{}", t.badge, why, c.witness.empty() ? "" : "\n",
+                                    c.witness));
+  }
+  return test_case("claims", c.id, inside);
+}
+
+std::string claim_suite(const Results& r, Counts& total) {
+  if (r.claims.empty()) return {};
+  Counts counts;
+  std::string cases;
+  for (const ClaimRow& c : r.claims) cases += claim_case(c, counts);
+  total += counts;
+  return fmt::format("  <testsuite name=\"claims\" {}>\n{}  </testsuite>\n", counts.attributes(),
+                     cases);
+}
+
 }  // namespace
 }  // namespace xent::report
 
@@ -145,7 +175,7 @@ std::string to_junit(const Results& results) {
   using namespace report;
   const Overview o = overview(results);
   Counts total;
-  std::string suites;
+  std::string suites = claim_suite(results, total);
   for (const std::string& k : o.kernels) suites += suite(results, o, k, false, total);
   for (const std::string& k : o.expected) suites += suite(results, o, k, true, total);
   return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "reports/markdown_table.h"
+#include "reports/parts.h"
 #include "reports/reports.h"
 #include "reports/summary.h"
 #include "reports/text.h"
@@ -14,56 +16,7 @@
 namespace xent::report {
 namespace {
 
-/// Columns on a terminal of valid UTF-8 without wide characters: its code points.
-std::size_t width(std::string_view s) {
-  return static_cast<std::size_t>(
-      std::count_if(s.begin(), s.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-/// A table padded so that it reads well as plain text. An alignment is '<', '>' or '^'.
-class Table {
- public:
-  explicit Table(std::string alignments, std::vector<std::string> head)
-      : align_(std::move(alignments)), rows_{std::move(head)} {}
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-
-  std::string text() const {
-    std::vector<std::size_t> widths(align_.size(), 3);
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
-    }
-    std::string out = line(rows_.front(), widths) + rule(widths);
-    for (std::size_t i = 1; i < rows_.size(); ++i) out += line(rows_[i], widths);
-    return out + "\n";
-  }
-
- private:
-  std::string line(const std::vector<std::string>& row, const std::vector<std::size_t>& w) const {
-    std::string out = "|";
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::size_t gap = w[i] - width(row[i]);
-      const std::size_t before = align_[i] == '>' ? gap : align_[i] == '^' ? gap / 2 : 0;
-      out += std::string(before + 1, ' ');
-      out += row[i];
-      out += std::string(gap - before, ' ');
-      out += " |";
-    }
-    return out + "\n";
-  }
-
-  std::string rule(const std::vector<std::size_t>& w) const {
-    std::string out = "|";
-    for (std::size_t i = 0; i < w.size(); ++i) {
-      out += align_[i] == '^' ? ':' : '-';
-      out += std::string(w[i], '-');
-      out += align_[i] == '<' ? "-|" : ":|";
-    }
-    return out + "\n";
-  }
-
-  std::string align_;
-  std::vector<std::vector<std::string>> rows_;
-};
+using Table = MarkdownTable;
 
 std::string head(const Results& r, const Overview& o) {
   std::string out = fmt::format("# {} xentcheck: {}\n\n{}", o.symbol, o.word,
@@ -293,9 +246,9 @@ namespace xent {
 std::string to_markdown(const Results& results) {
   using namespace report;
   const Overview o = overview(results);
-  return head(results, o) + matrix(results, o) + failures(results, o) + accuracy(results, o) +
-         power(o) + expected(results) + speed(results) + findings(results) + not_judged(results) +
-         environment(results);
+  return head(results, o) + markdown_claims(results) + matrix(results, o) + failures(results, o) +
+         accuracy(results, o) + power(o) + expected(results) + speed(results) + findings(results) +
+         not_judged(results) + environment(results);
 }
 
 }  // namespace xent

@@ -14,6 +14,9 @@ namespace xent::report {
 std::string json_text(const Results&, int indent);
 Results read_json(std::string_view);
 
+/// The ledger's sections of report.md; empty without claims.
+std::string markdown_claims(const Results&);
+
 /// A part of the page. An empty body means that there is nothing to say, and the part is left out.
 struct Section {
   std::string id;
@@ -23,6 +26,7 @@ struct Section {
 
 std::string_view html_style();
 std::string html_header(const Results&, const Overview&);
+Section html_claims(const Results&);
 Section html_failures(const Results&, const Overview&);
 Section html_matrix(const Results&, const Overview&);
 Section html_accuracy(const Results&, const Overview&);

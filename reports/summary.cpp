@@ -118,6 +118,26 @@ std::vector<std::string> good_news(const Overview& o) {
   return out;
 }
 
+void claim_news(const Results& r, std::vector<std::string>& out) {
+  const auto say = [&](ClaimVerdict v, std::string_view what) {
+    std::vector<std::string> ids;
+    for (const ClaimRow& c : r.claims) {
+      if (c.verdict == v) ids.push_back(c.id);
+    }
+    if (!ids.empty()) out.push_back(fmt::format("{} {}: {}.", count(ids.size(), "claim"), what,
+                                                some(ids)));
+  };
+  say(ClaimVerdict::contradicted, "contradicted");
+  say(ClaimVerdict::no_evidence, "without evidence");
+  const auto stand = std::count_if(r.claims.begin(), r.claims.end(), [](const ClaimRow& c) {
+    return !is_failure(c.verdict) && c.verdict != ClaimVerdict::skipped;
+  });
+  if (stand > 0) {
+    out.push_back(fmt::format("{} of {} have their evidence.", stand,
+                              count(r.claims.size(), "claim")));
+  }
+}
+
 void conclude(Overview& o, const Results& r) {
   o.exit = exit_code(r, false);
   switch (o.exit) {
@@ -129,6 +149,7 @@ void conclude(Overview& o, const Results& r) {
     case Exit::internal: o.word = "error", o.symbol = "!"; break;
   }
   o.sentences = bad_news(o, r);
+  claim_news(r, o.sentences);
   for (std::string& s : good_news(o)) o.sentences.push_back(std::move(s));
 }
 

@@ -58,6 +58,7 @@ CaseFile random_case(std::mt19937_64& random) {
   p.weights = random() % 2 == 0;
   p.upstream = static_cast<Upstream>(random() % 3);
   p.targets = static_cast<TargetKind>(random() % 2);
+  if (random() % 4 == 0) p.dir = Dir::hvp;
   CaseFile file;
   TestCase& c = file.test_case;
   c.problem = p;
@@ -72,6 +73,7 @@ CaseFile random_case(std::mt19937_64& random) {
   c.input = noise({p.n, p.v});
   c.target = has_vector_targets(p) ? noise({p.n, p.v}) : Tensor(DType::i64, {p.n});
   if (p.weights) c.weight = noise({p.v});
+  if (p.dir == Dir::hvp) c.direction = noise({p.n, p.v});
   if (p.upstream != Upstream::one) c.upstream = noise({p.upstream == Upstream::row ? p.n : 1});
   return file;
 }
@@ -156,11 +158,13 @@ TEST(CaseFileText, ErrorsSayWhatIsWrong) {
   EXPECT_EQ(error_with("tensor targets", "tensor logits"),
             "case file, line 9: tensor logits is given twice");
   EXPECT_EQ(error_with("tensor targets", "tensor labels"),
-            "case file, line 9: unknown tensor 'labels'; known: logits targets weight upstream");
+            "case file, line 9: unknown tensor 'labels'; known: logits targets weight upstream "
+            "direction");
   EXPECT_EQ(error_with("tensor targets i64 1 text\n0\n", ""),
             "test case: targets missing; the problem asks for i64 [1]");
   EXPECT_EQ(error_with("op=ce", "op=cd"), "problem: op=cd is not one of: ce bce-logits bce-prob "
-                                          "entropy cross-entropy kl lse nll");
+                                          "entropy cross-entropy kl lse nll mse-softmax "
+                                          "mse-sigmoid");
   for (const char* bad : {"nan", "nan:7f800000", "nan:7fc0000", "0x1.000001p+0", "1e39", "--1",
                           "0x-1p+0", "infinity", "0x", "+1", "1..2"}) {
     EXPECT_EQ(error_with("0x1.9p+6", bad),

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -79,6 +80,80 @@ TEST(Validate, SaysWhatIsWrong) {
   EXPECT_EQ(error_of(c), "test case: logits with the wrong number of bytes");
 }
 
+TEST(Validate, TheDirectionComesWithHvpAlone) {
+  TestCase c = counted_case("n=2 v=3 dir=hvp", {0, 1});
+  EXPECT_EQ(error_of(c), "test case: direction missing; the problem asks for f32 [2, 3]");
+  c.direction = Tensor(DType::f32, {2, 3});
+  EXPECT_EQ(error_of(c), "accepted");
+  c.direction = Tensor(DType::f64, {2, 3});
+  EXPECT_EQ(error_of(c), "test case: direction f64 [2, 3], the problem asks for f32 [2, 3]");
+  c.direction = Tensor(DType::f32, {2, 3});
+  c.problem.dir = Dir::fwdbwd;
+  EXPECT_EQ(error_of(c), "test case: direction given, but the problem takes none");
+}
+
+TEST(Validate, VectorTargetsHaveTheInputsType) {
+  const std::string vector_ops[] = {"bce-logits", "bce-prob", "kl", "mse-sigmoid"};
+  for (const std::string& op : vector_ops) {
+    EXPECT_TRUE(has_vector_targets(parse_problem("op=" + op))) << op;
+  }
+  for (const std::string op : {"ce", "nll", "mse-softmax", "cross-entropy"}) {
+    EXPECT_FALSE(has_vector_targets(parse_problem("op=" + op))) << op;
+    EXPECT_TRUE(has_vector_targets(parse_problem("targets=prob op=" + op))) << op;
+  }
+  for (const std::string op : {"lse", "entropy"}) {
+    EXPECT_FALSE(has_vector_targets(parse_problem("targets=prob op=" + op))) << op;
+  }
+  TestCase c = counted_case("op=mse-softmax n=2 v=3 targets=prob", {0, 1});
+  EXPECT_EQ(error_of(c), "test case: targets i64 [2], the problem asks for f32 [2, 3]");
+  c.target = Tensor(DType::f32, {2, 3});
+  EXPECT_EQ(error_of(c), "accepted");
+}
+
+std::vector<std::optional<std::int64_t>> scores(const TestCase& c) {
+  std::vector<std::optional<std::int64_t>> all;
+  for (std::int64_t row = 0; row < c.problem.n; ++row) all.push_back(c.scored_class(row));
+  return all;
+}
+
+TEST(ScoredClass, LabelsThatAreNotIgnored) {
+  using Scores = std::vector<std::optional<std::int64_t>>;
+  EXPECT_EQ(scores(counted_case("n=3 v=3", {2, 0, 1})), (Scores{2, 0, 1}));
+  EXPECT_EQ(scores(counted_case("n=3 v=3 ignore=-100", {2, -100, 1})),
+            (Scores{2, std::nullopt, 1}));
+  EXPECT_EQ(scores(counted_case("n=3 v=3 ignore=2", {2, 0, 1})), (Scores{std::nullopt, 0, 1}));
+}
+
+// Two sequences of three positions: each is scored by its neighbour, the last by none.
+TEST(ScoredClass, ShiftStaysInItsSequence) {
+  using Scores = std::vector<std::optional<std::int64_t>>;
+  EXPECT_EQ(scores(counted_case("n=6 v=9 t=3 shift=on", {1, 2, 3, 4, 5, 6})),
+            (Scores{2, 3, std::nullopt, 5, 6, std::nullopt}));
+  EXPECT_EQ(scores(counted_case("n=6 v=9 t=3 shift=on ignore=3", {3, 2, 3, 4, 5, 6})),
+            (Scores{2, std::nullopt, std::nullopt, 5, 6, std::nullopt}));
+  EXPECT_EQ(scores(counted_case("n=3 v=9 shift=on", {1, 2, 3})), Scores(3));  // t = 1
+}
+
+TEST(Unshifted, HasTheSameScoresWithoutShift) {
+  const TestCase c = counted_case("n=6 v=9 t=3 shift=on weights=on", {1, 2, 3, 4, 5, 6});
+  const TestCase plain = unshifted(c);
+  validate(plain);
+  EXPECT_FALSE(plain.problem.shift);
+  EXPECT_EQ(plain.problem.ignore_index, -100);
+  EXPECT_EQ(plain.problem.t, 3);
+  EXPECT_EQ(scores(plain), scores(c));
+  EXPECT_EQ(plain.input, c.input);
+  EXPECT_EQ(unshifted(plain), plain);
+  const TestCase ignoring = counted_case("n=6 v=9 t=3 shift=on ignore=5", {1, 2, 3, 4, 5, 6});
+  EXPECT_EQ(unshifted(ignoring).problem.ignore_index, 5);
+  EXPECT_EQ(scores(unshifted(ignoring)), scores(ignoring));
+}
+
+TEST(WeightOf, IsOneWithoutWeights) {
+  EXPECT_EQ(counted_case("n=1 v=3", {0}).weight_of(2), 1);
+  EXPECT_EQ(counted_case("n=1 v=3 weights=on", {0}).weight_of(2), 102);
+}
+
 TEST(ContentHash, SeesEveryPart) {
   const TestCase c = counted_case("n=2 v=3 weights=on upstream=row", {0, 2});
   const std::uint64_t hash = content_hash(c);
@@ -91,6 +166,9 @@ TEST(ContentHash, SeesEveryPart) {
     (changed.*tensor).bytes.back() ^= std::byte{1};
     EXPECT_NE(content_hash(changed), hash);
   }
+  TestCase turned = c;
+  turned.direction = Tensor(DType::f32, {2, 3});
+  EXPECT_NE(content_hash(turned), hash);
   TestCase option = c;
   option.problem.smoothing = 0.5;
   EXPECT_NE(content_hash(option), hash);
@@ -113,6 +191,27 @@ TEST(KeepRows, PicksInOrder) {
   validate(keep_rows(c, {}));
   EXPECT_THROW(keep_rows(c, {4}), std::out_of_range);
   EXPECT_THROW(keep_rows(c, {-1}), std::out_of_range);
+}
+
+TEST(KeepRows, UndoesShiftAndKeepsDirections) {
+  TestCase c = counted_case("n=4 v=5 t=2 shift=on dir=hvp", {0, 1, 2, 3});
+  c.direction = c.input;
+  const TestCase kept = keep_rows(c, {2, 1, 0});
+  validate(kept);
+  EXPECT_FALSE(kept.problem.shift);
+  EXPECT_EQ(scores(kept), (std::vector<std::optional<std::int64_t>>{3, std::nullopt, 1}));
+  EXPECT_EQ(kept.direction, kept.input);
+  EXPECT_EQ(kept.direction.at(0), 20);
+  EXPECT_EQ(scores(keep_rows(c, {0, 1, 2, 3})), scores(c));
+}
+
+TEST(KeepClasses, DirectionsFollowTheirClasses) {
+  TestCase c = counted_case("n=2 v=4 dir=hvp", {3, 3});
+  c.direction = c.input;
+  const TestCase kept = keep_classes(c, {3, 1});
+  validate(kept);
+  EXPECT_EQ(kept.direction, kept.input);
+  EXPECT_EQ(kept.direction.at(3), 11);
 }
 
 TEST(KeepClasses, RenumbersTargets) {

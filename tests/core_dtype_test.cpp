@@ -80,6 +80,37 @@ TEST(Dtype, HalfwayCasesRoundToEvenOnce) {
   }
 }
 
+// Numbers are ordered as their bits are, by sign and magnitude; each loads and stores as itself.
+TEST(Dtype, EveryHalfIsOrderedAndStoredAsItself) {
+  for (const Half& h : kHalves) {
+    for (std::uint16_t bits = 0; bits < infinity_of(h); ++bits) {
+      const auto next = static_cast<std::uint16_t>(bits + 1);
+      ASSERT_LT(h.widen(bits), h.widen(next)) << h.name << " " << bits;
+      ASSERT_EQ(h.widen(static_cast<std::uint16_t>(bits | 0x8000)), -h.widen(bits));
+    }
+    Tensor t(h.dtype, {65536});
+    for (std::int64_t i = 0; i < 65536; ++i) {
+      const auto bits = static_cast<std::uint16_t>(i);
+      t.set(i, h.widen(bits));
+      ASSERT_EQ(t.bytes[static_cast<std::size_t>(2 * i)], static_cast<std::byte>(bits & 0xff));
+      ASSERT_EQ(t.bytes[static_cast<std::size_t>(2 * i + 1)], static_cast<std::byte>(bits >> 8));
+    }
+  }
+}
+
+// Narrowing never reverses an order.
+TEST(Dtype, NarrowingIsMonotone) {
+  std::mt19937_64 random(11);
+  for (const Half& h : kHalves) {
+    for (int i = 0; i < 200000; ++i) {
+      const int exponent = static_cast<int>(random() % 300) - 160;
+      const double x = std::ldexp(static_cast<double>(random() >> 11), exponent - 52);
+      const double y = x * (1 + std::ldexp(static_cast<double>(random() >> 11), -62));
+      ASSERT_LE(h.narrow(x), h.narrow(y)) << h.name << " " << x;
+    }
+  }
+}
+
 // Rounding to float first would land on the midpoint and then go to the even side.
 TEST(Dtype, NoDoubleRoundingThroughFloat) {
   const double above_middle = 1.0 + 0x1p-8 + 0x1p-40;

@@ -231,6 +231,40 @@ TEST(CapturedTensors, SequencesAreFlattened) {
   EXPECT_EQ(case_from_tensors(t, parse_problem("denominator=sequence")).problem.t, 3);
 }
 
+TEST(CapturedTensors, ShiftTakesItsSequencesFromTheShape) {
+  const Tensors t{{"logits", ramp(DType::f32, {2, 3, 5})}, {"targets", Tensor(DType::i64, {2, 3})}};
+  const TestCase c = case_from_tensors(t, parse_problem("shift=on"));
+  EXPECT_EQ(to_text(c.problem), "op=ce n=6 v=5 dtype=f32 dir=fwd t=3 shift=on");
+  EXPECT_FALSE(c.scored_class(2));
+  EXPECT_EQ(c.scored_class(3), 0);
+  EXPECT_EQ(case_from_tensors(t, {}).problem.t, 1);
+}
+
+TEST(CapturedTensors, DirectionsBelongToHvp) {
+  Tensors t{{"logits", ramp(DType::f32, {2, 3, 5})}, {"targets", Tensor(DType::i64, {2, 3})}};
+  const Problem hvp = parse_problem("dir=hvp");
+  EXPECT_EQ(case_error(t, hvp),
+            "tensors: direction missing; dir=hvp multiplies the Hessian with it");
+  t["direction"] = ramp(DType::f32, {2, 3, 5});
+  const TestCase c = case_from_tensors(t, hvp);
+  EXPECT_EQ(c.direction.shape, (std::vector<std::int64_t>{6, 5}));
+  EXPECT_EQ(c.direction.bytes, t["direction"].bytes);
+  EXPECT_EQ(case_error(t), "tensors: direction given; say dir=hvp, or leave it out");
+  t["direction"] = ramp(DType::f32, {5, 6});
+  EXPECT_EQ(case_error(t, hvp), "tensors: direction of shape [5, 6]; wanted that of the logits");
+  // What a case saves, a case reads.
+  const std::string path = temporary("hvp.npz");
+  save_npz(path, tensors_of(c));
+  EXPECT_EQ(case_from_tensors(load_npz(path), hvp), c);
+}
+
+TEST(CapturedTensors, VectorTargetsChooseTheirKind) {
+  for (const char* op : {"op=kl", "op=bce-logits", "op=mse-softmax", "op=cross-entropy"}) {
+    const Tensors t{{"logits", ramp(DType::f32, {2, 3})}, {"targets", ramp(DType::f32, {2, 3})}};
+    EXPECT_EQ(case_from_tensors(t, parse_problem(op)).problem.targets, TargetKind::prob) << op;
+  }
+}
+
 TEST(CapturedTensors, OperationsTakeWhatTheyNeed) {
   EXPECT_TRUE(case_from_tensors(captured(), parse_problem("op=lse")).target.empty());
   EXPECT_EQ(case_error(captured(), parse_problem("op=kl")),
@@ -252,7 +286,8 @@ TEST(CapturedTensors, ErrorsSayWhatIsWrong) {
   EXPECT_EQ(case_error(t), "tensors: targets missing");
   t["labels"] = Tensor(DType::i64, {3});
   EXPECT_EQ(case_error(t),
-            "tensors: unknown array 'labels'; known: logits targets weight upstream");
+            "tensors: unknown array 'labels'; known: logits targets weight upstream "
+            "direction");
   t = captured();
   t["targets"].set_integer(1, 7);
   EXPECT_EQ(case_error(t), "test case: targets[1] = 7 is outside [0, 7)");

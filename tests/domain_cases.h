@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -15,19 +16,21 @@
 // Cases for the tests of the domains.
 namespace xent {
 
+/// Problems of every kind, in the order in which problem_for tries them.
+inline constexpr std::string_view kKinds[] = {
+    "op=ce", "op=kl targets=prob", "op=ce targets=prob", "op=nll", "op=bce-logits targets=prob",
+    "op=bce-prob targets=prob", "op=ce ignore=-100", "op=ce weights=on", "op=ce softcap=5"};
+
 /// A problem of the domain's kind: shape that shows its intent, both directions of data.
 inline Problem problem_for(const Domain& domain, DType dtype) {
-  Problem p = parse_problem("op=ce n=13 v=37 dtype=f32 dir=fwdbwd upstream=row");
-  p.dtype = dtype;
   for (const auto& [n, v] : {std::pair{13, 37}, {13, 3}, {3, 5}}) {
-    p.n = n;
-    p.v = v;
-    p.op = Op::ce;
-    p.targets = TargetKind::index;
-    if (domain.fits(p)) return p;
-    p.op = Op::kl;
-    p.targets = TargetKind::prob;
-    if (domain.fits(p)) return p;
+    for (const std::string_view kind : kKinds) {
+      Problem p = parse_problem(std::string(kind) + " dir=fwdbwd upstream=row");
+      p.dtype = dtype;
+      p.n = n;
+      p.v = v;
+      if (domain.fits(p)) return p;
+    }
   }
   return {};
 }

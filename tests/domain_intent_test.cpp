@@ -218,15 +218,18 @@ TEST(DomainIntents, TargetsAreMixed) {
   }
 }
 
-TEST(DomainIntents, UpstreamMixesZeroOneAndOthers) {
+TEST(DomainIntents, UpstreamMixesZeroOneLossScalesAndOthers) {
   const TestCase c = make("gaussian", DType::f32, 0, 100, 3);
   std::int64_t zeros = 0;
   std::int64_t ones = 0;
+  std::int64_t scales = 0;
   for (std::int64_t row = 0; row < 100; ++row) {
     zeros += c.upstream_of(row) == 0;
     ones += c.upstream_of(row) == 1;
-    EXPECT_LE(std::fabs(c.upstream_of(row)), 2);
+    scales += c.upstream_of(row) == 0x1p16;
+    EXPECT_TRUE(std::fabs(c.upstream_of(row)) <= 2 || c.upstream_of(row) == 0x1p16);
   }
+  EXPECT_GT(scales, 0);
   EXPECT_GT(zeros, 0);
   EXPECT_GT(ones, 0);
   EXPECT_LT(zeros + ones, 100);

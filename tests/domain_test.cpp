@@ -49,32 +49,60 @@ TEST(Random, BelowReachesEachValueAndNoOther) {
   EXPECT_EQ(seen.rbegin()->first, 6);
 }
 
+/// content_hash of the case of problem_for with seed 0x5eed, in f32 and f64.
+const std::map<std::string, std::pair<std::uint64_t, std::uint64_t>, std::less<>> golden = {
+    {"gaussian", {0x3231431875cbe626, 0x795fd9a43f5898d0}},
+    {"confident", {0x7de961afbdc4cef1, 0xde492b20875cedc5}},
+    {"wrong", {0xd340cdc58771b9f5, 0x88ea183614b2f3e6}},
+    {"offset", {0x2eadad6a440af961, 0x4856247a0e36c4a5}},
+    {"ties", {0xda3a77dd8a10252b, 0xedc3d8c651afdd79}},
+    {"masked", {0x15a6ce8d9ce2a8cd, 0xcf93c99e7c08b2a6}},
+    {"masked-target", {0x2adea84b7107882, 0x6dab780d33534fb8}},
+    {"extreme", {0x19ec94ea211b3425, 0xff4283ccd4835510}},
+    {"dyadic", {0x3e5a54bffef5c21d, 0xd9448c9118fd2c9a}},
+    {"grid", {0x2ff6d9ee0afe72e9, 0xd545dc165543d328}},
+    {"integer-mass", {0xe2e3be9485c47e27, 0xd6b4b390c0f6b5b}},
+    {"spikes", {0xf4e9a17820326f9d, 0x67b7c18f09747b12}},
+    {"index-bit", {0x8433309ceb535f72, 0xc7cfbb43eec97079}},
+    {"subnormal", {0xc11e507fb3ac713e, 0x6d47340cad5d845c}},
+    {"iris", {0x8fd723cbb29c382e, 0xfbcdba5456569dd6}},
+    {"worked-example", {0xf048f60155faacc3, 0x728f6383b278ba8}},
+    {"simplex", {0xf053fd936d7cdada, 0x6a18a162d7da6869}},
+    {"dyadic-simplex", {0x34b30f8bedb097ee, 0x1b44dbbfce148eb5}},
+    {"one-hot", {0xed41a0710782eded, 0x5ddf30c21d2733ce}},
+    {"near-equal", {0x96c9d93d3894ebc, 0x83e283398f945cfd}},
+    {"uniform", {0xcfadc972c8570c54, 0xa3810aee973295dc}},
+    {"tiny", {0xfb2024a59c708825, 0x9cbcb13a27b90e99}},
+    {"disjoint-zero", {0x42f7d6d8ac2aa139, 0x2611201f5ff63a77}},
+    {"unnormalised", {0x67a9f58bac4d7265, 0xb0e6e924e26cb036}},
+    {"proportional", {0x40db2fae2cac0681, 0x2c6cb1e6617f3ef}},
+    {"soft", {0x63747ce2f4bcc216, 0x28e11ee3a9d1befc}},
+    {"soft-dyadic", {0xc6af1a3be82e5964, 0x2cb501919fd43c93}},
+    {"soft-one-hot", {0xa235493ddbd11f4e, 0x5e533817daeb7d39}},
+    {"soft-unnormalised", {0x73a088cc01439b7b, 0x5f8a377e15a2a671}},
+    {"soft-masked", {0x59f935d0f078c217, 0x835e1681e81853fb}},
+    {"soft-matched", {0x12f75626ae47d522, 0xa07f4fe94bced042}},
+    {"log-probabilities", {0x64ddfabe422addf5, 0xddff70c56305eea0}},
+    {"log-grid", {0xd1223549bda2c7c7, 0x79b9785054a8cd3e}},
+    {"log-masked", {0xc8a98fbe13fa17da, 0x884fce8244e0bc2f}},
+    {"log-extreme", {0x785d4c6a3b67118f, 0xdf46187b842c6eec}},
+    {"binary-hard", {0x20b68e23bab4d479, 0x8752a0d4d7a99e2a}},
+    {"binary-soft", {0xda5d9a3825921be9, 0xf005197a45c1a996}},
+    {"binary-saturated", {0x5285a74d659efe26, 0xad0df64b1f031ce4}},
+    {"binary-infinite", {0x155151dc0bfa6ead, 0xc10856d7c59f09d2}},
+    {"chances", {0x8efd10696c8a10f4, 0x78b3e8caba987bcd}},
+    {"chances-edge", {0x4e5ff0ddd9df07c1, 0x9b94c560ea6ebbb8}},
+    {"chances-zero", {0xb5beb65a0fbfb863, 0x288b4f9029b92f42}},
+    {"ignored-garbage", {0x53035446cf9a67f, 0xc3a5da646e9d82db}},
+    {"none-valid", {0xbce848fa3399c795, 0x62d6d1a69b3a347f}},
+    {"zero-weights", {0x4a4b16feee931e09, 0xd788be09db2b511b}},
+    {"zero-weight-masked", {0xdcbf0fc71aab00b4, 0x134040ba90dd6350}},
+    {"uniform-weights", {0x65f2924a56f5ca34, 0xa8620c8717320e4a}},
+    {"capped", {0x94092ed6c40de400, 0xb2ebb3c3361ac2be}},
+    {"special-rows", {0x7f247908fbe3c363, 0xb5623f032a3a0942}},
+};
+
 TEST(Domains, GoldenHashes) {
-  const std::map<std::string, std::pair<std::uint64_t, std::uint64_t>, std::less<>> golden = {
-      {"gaussian", {0x8ab6f51283948cf6, 0x3ea628ba9094677f}},
-      {"confident", {0xff4dc55560348ca5, 0xa86df6c4f289f71a}},
-      {"wrong", {0x98f5072990253f79, 0x4364cf3caab0cc45}},
-      {"offset", {0x8b147bc604311ef5, 0x26d11b89aa1a67a}},
-      {"ties", {0xc535009f9f15d217, 0xd0af25f3804680ee}},
-      {"masked", {0x6152416640a028c1, 0xa160c1c0a91e3a05}},
-      {"masked-target", {0x9295a359bbb58132, 0x21174789811b40f7}},
-      {"extreme", {0xfcc3021d3775b7c9, 0x41d47a6a0ae9acbf}},
-      {"dyadic", {0x1c32944a662b12b1, 0xf3852fbd5726e069}},
-      {"grid", {0xb4c8cf6292c6dc2d, 0xadd877731dec2887}},
-      {"integer-mass", {0x6227c0d3f710fa03, 0x1ca79a23fb1aa178}},
-      {"spikes", {0x48892d43e39d431, 0xb56c1d5430a3b551}},
-      {"index-bit", {0x25889fd27de6b302, 0xaabb08711d6013ee}},
-      {"subnormal", {0x7fce4fb3dc7c2fde, 0x2f02002f629434b}},
-      {"iris", {0x1f1b6722d62efdee, 0xc6b2f0013ceabad5}},
-      {"worked-example", {0xf048f60155faacc3, 0x728f6383b278ba8}},
-      {"simplex", {0xe395b8979a582b5a, 0x7323c25ca4e6c0be}},
-      {"dyadic-simplex", {0xab639bb627e70eae, 0x7d4329cb4d4b66aa}},
-      {"one-hot", {0x1755c2a721d5c8a1, 0x758af542346f9c1d}},
-      {"near-equal", {0x6e697a11851ed15c, 0xd9a6978634646762}},
-      {"uniform", {0x4e89413cf0664c44, 0x70fa0c8cc4ef80cb}},
-      {"tiny", {0xddf691d8b2cb0bc9, 0x63a96cbd0c33200e}},
-      {"disjoint-zero", {0x27c1b6f6f9f9e49d, 0x7f7ee247587329c4}},
-  };
   for (const Domain& domain : all_domains()) {
     std::uint64_t got[2];
     for (int i = 0; i < 2; ++i) {
@@ -121,8 +149,12 @@ TEST(Domains, ARowIsTheSameInABatchOfAnySize) {
 }
 
 TEST(Domains, NoNanAndInfinitiesOnlyWhereMeant) {
-  const std::set<std::string_view> masking = {"masked", "masked-target", "integer-mass", "spikes",
-                                              "index-bit"};
+  const std::set<std::string_view> masking = {
+      "masked",     "masked-target",   "integer-mass", "spikes",
+      "index-bit",  "binary-infinite", "soft-masked",  "log-masked",
+      "special-rows", "ignored-garbage", "zero-weight-masked"};
+  const std::set<std::string_view> garbage = {"binary-infinite", "special-rows",
+                                              "ignored-garbage", "capped"};
   for (const Domain& domain : all_domains()) {
     for (const DType dtype : {DType::f32, DType::f64, DType::f16, DType::bf16}) {
       const Problem p = problem_for(domain, dtype);
@@ -131,12 +163,38 @@ TEST(Domains, NoNanAndInfinitiesOnlyWhereMeant) {
         const TestCase c = make_case(p, domain.name, seed);
         for (std::int64_t i = 0; i < c.input.size(); ++i) {
           const double z = c.input.at(i);
-          EXPECT_TRUE(std::isfinite(z) || (masking.count(domain.name) != 0 && z < 0))
+          EXPECT_TRUE(std::isfinite(z) || garbage.count(domain.name) != 0 ||
+                      (masking.count(domain.name) != 0 && z < 0))
               << domain.name << ' ' << z;
         }
-        for (std::int64_t row = 0; p.op == Op::ce && row < p.n; ++row) {
-          EXPECT_EQ(std::isfinite(c.logit(row, c.label(row))), domain.name != "masked-target")
-              << domain.name;
+        if (has_vector_targets(p) || masking.count(domain.name) > garbage.count(domain.name)) {
+          continue;
+        }
+        for (std::int64_t row = 0; p.takes_targets() && row < p.n; ++row) {
+          if (!c.scored_class(row) || garbage.count(domain.name) != 0) continue;
+          EXPECT_TRUE(std::isfinite(c.logit(row, c.label(row)))) << domain.name;
+        }
+      }
+    }
+  }
+}
+
+TEST(Domains, TargetsAreFiniteAndNotNegative) {
+  for (const Domain& domain : all_domains()) {
+    for (const std::string_view kind : kKinds) {
+      for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+        Problem p = parse_problem(kind);
+        p.n = 13;
+        p.v = 37;
+        p.dtype = dtype;
+        if (!domain.fits(p) || !has_vector_targets(p)) continue;
+        const bool labels = p.op == Op::bce_logits || p.op == Op::bce_prob;
+        for (std::uint64_t seed = 0; seed < 8; ++seed) {
+          const TestCase c = make_case(p, domain.name, seed);
+          for (std::int64_t i = 0; i < c.target.size(); ++i) {
+            EXPECT_GE(c.target.at(i), 0) << domain.name;
+            EXPECT_LE(c.target.at(i), labels ? 1.0 : 64.0) << domain.name;
+          }
         }
       }
     }
@@ -149,7 +207,9 @@ TEST(Domains, FitsIsExact) {
   };
   EXPECT_TRUE(fits("gaussian", "op=ce n=1 v=1 dtype=f32 dir=fwd"));
   EXPECT_TRUE(fits("gaussian", "op=lse n=1 v=1 dtype=f64 dir=fwd"));
-  EXPECT_FALSE(fits("gaussian", "op=ce targets=prob n=1 v=1 dtype=f32 dir=fwd"));
+  EXPECT_TRUE(fits("gaussian", "op=ce targets=prob n=1 v=1 dtype=f32 dir=fwd"));
+  EXPECT_TRUE(fits("gaussian", "op=mse-sigmoid targets=prob n=1 v=1 dtype=bf16 dir=fwd"));
+  EXPECT_FALSE(fits("gaussian", "op=nll n=1 v=1 dtype=f32 dir=fwd"));
   EXPECT_FALSE(fits("gaussian", "op=kl targets=prob n=1 v=2 dtype=f32 dir=fwd"));
   EXPECT_FALSE(fits("confident", "op=ce n=1 v=1 dtype=f32 dir=fwd"));
   EXPECT_FALSE(fits("confident", "op=lse n=1 v=2 dtype=f32 dir=fwd"));
@@ -164,6 +224,19 @@ TEST(Domains, FitsIsExact) {
   EXPECT_TRUE(fits("simplex", "op=entropy n=1 v=1 dtype=f32 dir=fwd"));
   EXPECT_FALSE(fits("near-equal", "op=entropy n=1 v=4 dtype=f32 dir=fwd"));
   EXPECT_FALSE(fits("disjoint-zero", "op=kl targets=prob n=1 v=1 dtype=f32 dir=fwd"));
+  EXPECT_TRUE(fits("simplex", "op=cross-entropy n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_FALSE(fits("near-equal", "op=cross-entropy n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_FALSE(fits("extreme", "op=ce softcap=30 n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_FALSE(fits("masked", "op=ce scale=-1 n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_TRUE(fits("masked", "op=ce scale=0.5 n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_FALSE(fits("soft", "op=ce n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_FALSE(fits("soft-dyadic", "op=ce targets=prob n=1 v=33 dtype=bf16 dir=fwd"));
+  EXPECT_TRUE(fits("soft-dyadic", "op=ce targets=prob n=1 v=32 dtype=bf16 dir=fwd"));
+  EXPECT_FALSE(fits("binary-infinite", "op=mse-sigmoid targets=prob n=1 v=1 dtype=f32 dir=fwd"));
+  EXPECT_FALSE(fits("ignored-garbage", "op=ce n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_TRUE(fits("ignored-garbage", "op=ce shift=on n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_FALSE(fits("none-valid", "op=ce shift=on n=1 v=4 dtype=f32 dir=fwd"));
+  EXPECT_FALSE(fits("zero-weights", "op=mse-softmax weights=on n=1 v=4 dtype=f32 dir=fwd"));
   EXPECT_TRUE(fits("dyadic-simplex", "op=kl targets=prob n=1 v=256 dtype=f16 dir=fwd"));
   EXPECT_FALSE(fits("dyadic-simplex", "op=kl targets=prob n=1 v=257 dtype=f16 dir=fwd"));
 }

@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <stdexcept>
 
 #include "core/error.h"
 #include "impl/registry.h"
+#include "properties/domain.h"
+#include "properties/jobs.h"
+#include "properties/other_case.h"
 #include "properties/trial.h"
 
 namespace xent {
@@ -107,14 +111,86 @@ TEST(Engine, ResultsDoNotDependOnTheNumberOfThreads) {
 }
 
 TEST(Engine, WhatAKernelDoesNotSupportIsSkippedWithAReason) {
-  VerifyOptions o = quick({"loss.accurate"});
-  o.selection.problem = "op=ce smoothing=0.1";
-  const Results r = judged(named("scalar/safe"), o);
+  Kernel k = named("scalar/safe").front();
+  k.supports = [](const Problem&) { return Support::no("smoothing: not today"); };
+  const Results r = judged({k}, quick({"loss.accurate"}));
   ASSERT_EQ(r.verdicts.size(), 1u);
   EXPECT_EQ(r.verdicts[0].verdict, Verdict::skip);
   EXPECT_GT(r.verdicts[0].skipped, 0);
   EXPECT_NE(r.verdicts[0].reason.find("smoothing"), std::string::npos);
   EXPECT_EQ(exit_code(r, false), Exit::nothing);
+}
+
+Property stated_with(std::vector<std::string> problems,
+                     std::vector<std::vector<std::string>> axes = {}) {
+  Property p;
+  p.id = "test.stated";
+  p.problems = std::move(problems);
+  p.axes = std::move(axes);
+  p.domains = {"gaussian", "soft"};
+  p.check = [](Trial& t) {
+    Judgement j;
+    t.run(t.test_case);
+    j.check(true, "");
+    return j;
+  };
+  return p;
+}
+
+TEST(Engine, AnEmptyBatchIsJudgedOnlyWhereAPropertyAsksForIt) {
+  const Property asks = stated_with({"op=ce n=0 reduction=sum"});
+  EXPECT_TRUE(stated_for(asks, parse_problem("op=ce n=0 reduction=sum")));
+  EXPECT_FALSE(stated_for(asks, parse_problem("op=ce n=1 reduction=sum")));
+  EXPECT_FALSE(stated_for(stated_with({"op=ce"}), parse_problem("op=ce n=0")));
+  VerifyOptions o;
+  o.cases = 1;
+  o.shrink = false;
+  Results r;
+  r.expectations = false;
+  verify(named("scalar/safe"), {asks}, o, r);
+  EXPECT_GT(r.verdicts.at(0).cases, 0);
+}
+
+TEST(Engine, WhatHasNoMeaningIsNotStated) {
+  const Property p = stated_with({"op=ce"}, {{"", "denominator=rows"}, {"", "reduction=mean"}});
+  EXPECT_TRUE(stated_for(p, parse_problem("op=ce reduction=mean denominator=rows")));
+  const Support s = stated_for(p, parse_problem("op=ce denominator=rows"));
+  EXPECT_FALSE(s);
+  EXPECT_NE(s.reason.find("denominator"), std::string::npos);
+}
+
+TEST(Engine, UserTensorsAreJudgedUnderTheirOwnOptionsOnly) {
+  const Property p = stated_with({"op=ce dir=fwd,fwdbwd"}, {{"", "weights=on"}, {"", "zloss=0.1"},
+                                                            {"", "reduction=mean"}});
+  VerifyOptions o;
+  o.tensors = make_case(parse_problem("op=ce n=4 v=5 weights=on"), "gaussian", 3);
+  const Plan plan = make_plan({p}, o);
+  ASSERT_EQ(plan.jobs.size(), 4u);  // two directions, with and without a mean
+  for (const Job& job : plan.jobs) {
+    EXPECT_TRUE(job.recipe.problem.weights);
+    EXPECT_EQ(job.recipe.problem.z_loss, 0);
+    EXPECT_NO_THROW(validate(case_of(job, o)));
+  }
+}
+
+TEST(OtherCase, IsValidDiffersAndKeepsGarbageWhereItIsIgnored) {
+  for (const Domain& domain : all_domains()) {
+    for (const char* text : {"op=ce n=7 v=5", "op=ce targets=prob n=7 v=5", "op=nll n=7 v=5",
+                             "op=bce-prob targets=prob n=7 v=5", "op=kl targets=prob n=7 v=5",
+                             "op=ce n=8 v=5 ignore=-1 shift=on t=4", "op=ce n=7 v=5 dir=hvp"}) {
+      const Problem p = parse_problem(text);
+      if (!domain.fits(p)) continue;
+      const TestCase c = make_case(p, domain.name, 5), other = other_case(c);
+      EXPECT_NO_THROW(validate(other)) << domain.name;
+      EXPECT_NE(other, c) << domain.name;
+      EXPECT_EQ(other.problem, c.problem);
+      if (domain.name != "ignored-garbage") continue;
+      for (std::int64_t row = 0; row < p.n; ++row) {
+        if (!other.scored_class(row)) continue;
+        for (std::int64_t j = 0; j < p.v; ++j) EXPECT_TRUE(std::isfinite(other.logit(row, j)));
+      }
+    }
+  }
 }
 
 TEST(Engine, AKernelThatRaisesFails) {
@@ -169,6 +245,40 @@ TEST(Plan, TheSelectionNarrowsProblemsSizesAndDomains) {
   EXPECT_EQ(space.rows, (std::vector<std::int64_t>{4, 5}));
   EXPECT_EQ(space.classes, (std::vector<std::int64_t>{7}));
   EXPECT_EQ(space.domains, (std::vector<std::string>{"gaussian", "grid"}));
+}
+
+TEST(Plan, AWishSetsValuesAndChoosesWhereItIsStated) {
+  const Property p = stated_with({"op=ce dtype=f32,f64"}, {{"", "smoothing=0.1"}, {"", "zloss=1"},
+                                                           {"", "weights=on"}});
+  const auto problems = [&](const char* text) {
+    Selection s;
+    s.problem = text;
+    return recipe_space(p, find_profile("smoke"), s).problems;
+  };
+  ASSERT_FALSE(problems("smoothing=0.3 zloss=0.5 weights=on").empty());
+  for (const Problem& q : problems("smoothing=0.3 zloss=0.5 weights=on layout=btv out=f64")) {
+    EXPECT_EQ(q.smoothing, 0.3);
+    EXPECT_EQ(q.z_loss, 0.5);
+    EXPECT_TRUE(q.weights);
+    EXPECT_EQ(q.layout, Layout::btv);
+    EXPECT_EQ(q.output, DType::f64);
+  }
+  for (const Problem& q : problems("smoothing=0")) EXPECT_EQ(q.smoothing, 0);
+  EXPECT_TRUE(problems("scale=2").empty());
+  EXPECT_TRUE(problems("op=kl targets=prob").empty());
+  ASSERT_FALSE(problems("dtype=bf16").empty());
+  for (const Problem& q : problems("dtype=bf16")) EXPECT_EQ(q.dtype, DType::bf16);
+}
+
+TEST(Plan, EveryProblemOfEveryPropertyHasAMeaningAndIsStated) {
+  for (const Property& p : all_properties()) {
+    const RecipeSpace space = recipe_space(p, find_profile("smoke"), {});
+    EXPECT_FALSE(space.problems.empty()) << p.id;
+    for (const Problem& q : space.problems) {
+      EXPECT_TRUE(stated_for(p, q)) << p.id << ' ' << to_text(q);
+    }
+    EXPECT_FALSE(sample(space, 0, 0).empty()) << p.id;
+  }
 }
 
 TEST(Plan, UnknownNamesAreRefusedWithTheNearest) {

@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -172,31 +174,143 @@ TEST(HostInvocation, EmptyCases) {
 }
 
 TEST(HostSupport, RefusesWithTheOptionsName) {
-  const std::vector<Op> ops = {Op::ce, Op::lse};
-  const auto reason = [&ops](const std::string& text) {
-    return host_support(parse_problem("n=4 v=8 " + text), "scalar/safe", ops).reason;
+  const auto reason = [](const std::string& text) {
+    return host_support(parse_problem("n=4 v=8 " + text), "scalar/safe", {Op::ce, Op::lse}).reason;
   };
-  EXPECT_EQ(reason("op=ce dtype=f32 dir=fwdbwd"), "");
-  EXPECT_EQ(reason("op=ce dtype=f64 dir=bwd upstream=row stride=11"), "");
-  EXPECT_EQ(reason("op=ce dtype=f32 dir=bwd reduction=mean upstream=scalar"), "");
-  EXPECT_EQ(reason("op=ce dtype=f32 dir=bwd reduction=mean denominator=rows"), "");
-  EXPECT_EQ(reason("op=lse dtype=f32 dir=fwd"), "");
-  EXPECT_EQ(reason("op=ce dtype=bf16 dir=fwd"), "dtype=bf16 is not supported by scalar/safe");
-  EXPECT_EQ(reason("op=ce dtype=f32 dir=fwd smoothing=0.1"),
-            "smoothing is not supported by scalar/safe");
-  EXPECT_EQ(reason("op=ce dtype=f32 dir=hvp"), "dir=hvp is not supported by scalar/safe");
-  EXPECT_EQ(reason("op=ce dtype=f32 dir=fwd targets=prob"),
-            "targets=prob is not supported by scalar/safe");
-  EXPECT_EQ(reason("op=ce dtype=f32 dir=fwd out=f64"), "out=f64 is not supported by scalar/safe");
-  EXPECT_EQ(reason("op=kl dtype=f32 dir=fwd"), "op=kl is not supported by scalar/safe");
-  EXPECT_EQ(reason("op=lse dtype=f32 dir=bwd"),
-            "dir=bwd with op=lse is not supported by scalar/safe");
+  for (const char* text :
+       {"op=ce dtype=f32 dir=fwdbwd", "op=ce dtype=f64 dir=bwd upstream=row stride=11",
+        "op=ce dtype=bf16 out=f16 acc=f64 dir=hvp", "op=ce dir=fwd layout=bct t=2 targets=prob",
+        "op=ce dir=fwdbwd smoothing=0.1 weights=on zloss=0.1 softcap=3 scale=2 ignore=-100",
+        "op=lse dir=bwd reduction=mean unit=bits"}) {
+    EXPECT_EQ(reason(text), "") << text;
+  }
+  EXPECT_EQ(reason("op=lse dir=fwd smoothing=0.1"), "smoothing with op=lse");
+  EXPECT_EQ(reason("op=kl dir=fwd targets=prob"), "op=kl is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=ce dir=fwd acc=f16"),
+            "acc=f16 with dtype=f32 is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=ce dir=fwd dtype=f64 acc=f32"),
+            "acc=f32 with dtype=f64 is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=ce dir=fwd dialect=pytorch"),
+            "dialect=pytorch is not supported by scalar/safe");
+  EXPECT_EQ(reason("op=ce dir=fwd layout=bct t=2 stride=9"), "stride with layout=bct");
+}
+
+TEST(HostSupport, PlainKernelsNameTheFirstOptionBeyond) {
+  const auto option = [](const std::string& text) {
+    return beyond_plain(parse_problem("n=4 v=8 " + text)).value_or("");
+  };
+  EXPECT_EQ(option("op=ce dtype=f64 dir=fwdbwd reduction=mean denominator=rows stride=9"), "");
+  EXPECT_EQ(option("op=lse dir=fwd"), "");
+  EXPECT_EQ(option("op=ce dtype=bf16 dir=fwd"), "dtype=bf16");
+  EXPECT_EQ(option("op=ce dir=fwd out=f64"), "out=f64");
+  EXPECT_EQ(option("op=ce dir=fwd acc=f64"), "acc=f64");
+  EXPECT_EQ(option("op=ce dir=fwd layout=btv t=2"), "layout=btv");
+  EXPECT_EQ(option("op=ce dir=fwd unit=bits"), "unit=bits");
+  EXPECT_EQ(option("op=ce dir=fwd ignore=-1"), "ignore");
+  EXPECT_EQ(option("op=ce dir=fwd shift=on"), "shift");
+  EXPECT_EQ(option("op=ce dir=fwd smoothing=0.1"), "smoothing");
+  EXPECT_EQ(option("op=ce dir=fwd weights=on"), "weights");
+  EXPECT_EQ(option("op=ce dir=fwd zloss=0.1"), "zloss");
+  EXPECT_EQ(option("op=ce dir=fwd softcap=3"), "softcap");
+  EXPECT_EQ(option("op=ce dir=fwd scale=3"), "scale");
+  EXPECT_EQ(option("op=ce dir=hvp"), "dir=hvp");
+  EXPECT_EQ(option("op=ce dir=fwd targets=prob"), "targets=prob");
+  EXPECT_EQ(option("op=ce dir=fwd reduction=mean denominator=sequence"), "denominator=sequence");
+  EXPECT_EQ(option("op=ce dir=fwd reduction=mean denominator=3"), "denominator=number");
+  EXPECT_EQ(option("op=lse dir=bwd"), "dir=bwd with op=lse");
+  EXPECT_EQ(option("op=lse dir=fwd reduction=sum"), "reduction=sum with op=lse");
 }
 
 TEST(HostSupport, BindingAnUnsupportedProblemIsAnError) {
   TestCase c = small_case("op=ce n=2 v=3 dtype=f32 dir=fwd");
-  c.problem.smoothing = 0.1;
+  c.problem.dialect = "pytorch";
   EXPECT_THROW(kernel_that(nothing).bind(c, {}), UsageError);
+}
+
+/// Scratch of another type or layout is guarded and poisoned as the case's own memory is.
+class Staged : public testing::TestWithParam<const char*> {
+ protected:
+  TestCase staged(const std::string& text) const {
+    return small_case(text + " n=4 v=3 dir=fwdbwd " + GetParam());
+  }
+};
+
+TEST_P(Staged, ARightKernelHasNoFaults) {
+  const RunRecord record = run(kernel_that(nothing), staged("op=ce"), {3, false, 1});
+  EXPECT_TRUE(record.faults.none());
+  for (std::int64_t i = 0; i < 12; ++i) EXPECT_EQ(record.output.grad.at(i), 1) << i;
+}
+
+TEST_P(Staged, BodiesSeeTheCasesNumbersAndPoisonAround) {
+  const TestCase c = staged("op=ce");
+  const Kernel k = kernel_that([&c](const auto& w) {
+    for (std::int64_t r = 0; r < 4; ++r) {
+      for (std::int64_t j = 0; j < 3; ++j) EXPECT_EQ(w.input_row(r)[j], c.logit(r, j));
+    }
+    EXPECT_TRUE(std::isnan(w.input[-1]) && std::isnan(w.input[4 * w.stride]));
+    EXPECT_TRUE(w.stride == 3 || std::isnan(w.input_row(1)[3]));
+  });
+  EXPECT_TRUE(run(k, c).faults.none());
+}
+
+TEST_P(Staged, FaultsAreSeen) {
+  const TestCase c = staged("op=ce");
+  const Kernel past = kernel_that([](const auto& w) { w.grad_row(3)[w.stride] = 7; });
+  ASSERT_EQ(run(past, c).faults.written_outside.size(), 1u);
+  EXPECT_NE(run(past, c).faults.written_outside[0].find("past the end of grad"), std::string::npos);
+  EXPECT_EQ(run(past, c, {0, true, 1}).faults.written_outside.size(), 1u);
+  const Kernel scribbler = kernel_that([](const auto& w) {
+    using T = std::remove_const_t<std::remove_pointer_t<decltype(w.input)>>;
+    const_cast<T*>(w.input_row(3))[1] += T(0.5);
+  });
+  EXPECT_EQ(run(scribbler, c).faults.inputs_changed, Lines{"logits[3,1] changed"});
+}
+
+TEST_P(Staged, WhatNobodyWroteStaysPoison) {
+  HostKernel spec;
+  spec.name = "test/lazy";
+  spec.ops = {Op::ce};
+  spec.budget = ErrorBudget::standard;
+  spec.set_bodies([](const auto& w) { w.grad_row(1)[2] = 0; });
+  const Output out = run(make_kernel(std::move(spec)), staged("op=ce")).output;
+  for (std::int64_t i = 0; i < 12; ++i) EXPECT_EQ(is_poison(out.grad, i), i != 5) << i;
+  for (std::int64_t i = 0; i < 4; ++i) EXPECT_TRUE(is_poison(out.loss, i)) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(TypesAndLayouts, Staged,
+                         testing::Values("dtype=bf16", "dtype=f16 stride=5", "layout=bct t=2",
+                                         "layout=bct t=4 dtype=bf16", "acc=f64 stride=4"));
+
+TEST(Staging, OutputsRoundToNearestEven) {
+  const Kernel k = kernel_that([](const auto& w) {
+    w.loss[0] = 1 + 0x1p-8f;                       // a tie: to even
+    w.loss[1] = 1 + 0x1p-8f + 0x1p-20f;            // above it
+    w.grad[0] = -(1 + 3 * 0x1p-8f);                // a tie: to even, upwards
+    w.grad[1] = std::numeric_limits<float>::max();  // beyond the largest bf16
+  });
+  const Output out = run(k, small_case("op=ce n=2 v=3 dtype=bf16 dir=fwdbwd")).output;
+  EXPECT_EQ(out.loss.at(0), 1);
+  EXPECT_EQ(out.loss.at(1), 1 + 0x1p-7);
+  EXPECT_EQ(out.grad.at(0), -(1 + 0x1p-6));
+  EXPECT_EQ(out.grad.at(1), std::numeric_limits<double>::infinity());
+}
+
+/// On Counted numbers: every operation is one, and the body is the one that runs.
+TEST(Operations, AreCounted) {
+  HostKernel spec;
+  spec.name = "test/counted";
+  spec.ops = {Op::ce};
+  spec.budget = ErrorBudget::standard;
+  spec.set_bodies([]<class T>(const RowView<T>& w) {
+    using std::exp;
+    T sum = 0;
+    for (std::int64_t j = 0; j < w.n * w.v; ++j) sum += exp(w.input[j]);
+    w.loss[0] = sum > T(1) ? -sum : sum / T(2);
+  });
+  const Kernel k = make_kernel(std::move(spec));
+  EXPECT_EQ(k.operations(small_case("op=ce n=2 v=5 dtype=f32 dir=fwd")), 2 * 10 + 2);
+  EXPECT_EQ(k.operations(small_case("op=ce n=3 v=7 dtype=f64 dir=fwd")), 2 * 21 + 2);
+  EXPECT_FALSE(kernel_that(nothing).operations);
 }
 
 }  // namespace

@@ -10,9 +10,11 @@
 #include <limits>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "impl/registry.h"
+#include "tests/impl_cases.h"
 
 namespace xent {
 namespace {
@@ -228,45 +230,87 @@ TEST(Kernels, EntropiesAtTheEdges) {
   EXPECT_TRUE(std::isnan(value(kernel("scalar/naive"), "entropy", {0, 1}, {})));
 }
 
-/// A mutant that runs like scalar/safe on every case shows nothing.
-TEST(Mutants, EachDiffersFromScalarSafeSomewhere) {
+/// Cases that between them touch every option.
+std::vector<TestCase> varied_cases() {
   std::vector<TestCase> cases;
-  for (const char* text : {"op=ce dtype=f32 dir=fwdbwd", "op=ce dtype=f32 dir=fwd reduction=mean",
-                           "op=ce dtype=f32 dir=fwdbwd stride=24",
-                           "op=ce dtype=f32 dir=bwd reduction=mean",
-                           "op=ce dtype=f32 dir=bwd upstream=row"}) {
-    TestCase c = irregular(text, 5, 19);
-    if (c.problem.upstream == Upstream::row) {
-      c.upstream = Tensor(DType::f32, {5});
-      for (std::int64_t r = 0; r < 5; ++r) c.upstream.set(r, static_cast<double>(r) - 1);
-    }
-    cases.push_back(c);
+  for (const char* text :
+       {"op=ce n=5 v=19 dir=fwdbwd stride=24", "op=ce n=5 v=19 dir=bwd reduction=mean",
+        "op=ce n=5 v=19 dir=bwd upstream=row", "op=ce n=6 v=5 dir=fwdbwd smoothing=0.2 weights=on",
+        "op=ce n=6 v=5 dir=fwdbwd zloss=0.1", "op=ce n=6 v=5 dir=fwdbwd softcap=2 scale=0.5",
+        "op=ce n=6 v=5 dir=fwdbwd zloss=0.1 ignore=-1",
+        "op=ce n=6 v=5 dir=fwdbwd unit=bits",
+        "op=ce n=6 v=5 dir=fwd unit=perplexity reduction=mean ignore=-7",
+        "op=ce n=6 v=5 dir=fwdbwd ignore=2 reduction=mean weights=on",
+        "op=ce n=6 v=5 dir=fwdbwd ignore=-7 reduction=mean denominator=rows",
+        "op=ce n=6 v=5 dir=fwdbwd ignore=-7 reduction=mean denominator=3",
+        "op=ce n=72 v=5 dir=fwdbwd ignore=-100 reduction=mean",
+        "op=ce n=12 v=5 dir=fwdbwd ignore=-7 reduction=mean denominator=sequence t=4",
+        "op=ce n=12 v=5 dir=fwdbwd shift=on t=4", "op=ce n=12 v=5 dir=fwdbwd layout=btv t=4",
+        "op=ce n=12 v=5 dir=fwdbwd layout=bct t=4", "op=ce n=6 v=5 dir=fwdbwd targets=prob",
+        "op=ce n=6 v=5 dir=fwdbwd dtype=bf16 reduction=mean", "op=ce n=6 v=5 dir=hvp",
+        "op=lse n=6 v=5 dir=fwdbwd", "op=nll n=6 v=5 dir=fwdbwd",
+        "op=bce-logits n=6 v=5 dir=fwdbwd weights=on targets=prob",
+        "op=bce-prob n=6 v=5 dir=fwdbwd targets=prob", "op=mse-softmax n=6 v=5 dir=fwdbwd",
+        "op=mse-sigmoid n=6 v=5 dir=fwdbwd targets=prob", "op=entropy n=6 v=5 dir=fwdbwd",
+        "op=cross-entropy n=6 v=5 dir=fwdbwd targets=prob",
+        "op=kl n=6 v=5 dir=fwdbwd targets=prob"}) {
+    cases.push_back(moderate_case(text));
   }
+  return cases;
+}
+
+/// Cases of one gesture each: extreme, confident, masked, long, of zeros.
+std::vector<TestCase> special_cases() {
+  std::vector<TestCase> cases;
   cases.push_back(make_case("op=ce n=2 v=2 dtype=f32 dir=fwdbwd", {300, 299, -200, -201}, {0, 0}));
   cases.push_back(make_case("op=ce n=1 v=2 dtype=f32 dir=fwdbwd", {20, 0}, {0}));
-  TestCase kl = make_case("op=kl n=1 v=2 dtype=f32 dir=fwd", {0.5, 0.5}, {});
-  kl.target = Tensor(DType::f32, {1, 2});
-  kl.target.set(0, 0.25);
-  kl.target.set(1, 0.75);
-  cases.push_back(kl);
   cases.push_back(irregular("op=ce dtype=f32 dir=fwd", 1, 4111));
+  TestCase soft = moderate_case("op=ce n=1 v=3 dir=fwdbwd targets=prob");
+  TestCase capped = make_case("op=ce n=1 v=3 dir=fwdbwd softcap=2", {-kInf, 1, 2}, {1});
+  TestCase one_hot = moderate_case("op=kl n=1 v=3 dir=fwd targets=prob");
+  for (std::int64_t j = 0; j < 3; ++j) {
+    soft.target.set(j, j == 0 ? 0 : 0.5);
+    one_hot.target.set(j, j == 0 ? 1 : 0);
+  }
+  soft.input.set(0, -kInf);
+  TestCase dirty = moderate_case("op=ce n=3 v=3 dir=fwdbwd ignore=-100 reduction=sum");
+  for (std::int64_t j = 3; j < 6; ++j) dirty.input.set(j, kInf);
+  for (TestCase* c : {&soft, &capped, &one_hot, &dirty}) cases.push_back(std::move(*c));
+  for (const char* text : {"op=ce n=3 v=3 dir=fwd reduction=mean unit=perplexity smoothing=0.25",
+                           "op=ce n=259 v=2 dir=bwd reduction=mean",
+                           "op=ce n=3 v=3 dir=hvp reduction=mean",
+                           "op=kl n=2 v=3 dir=bwd targets=prob"}) {
+    cases.push_back(moderate_case(text));
+  }
+  return cases;
+}
+
+/// A mutant that runs like scalar/safe on every case shows nothing.
+bool differs_from_safe(const Kernel& k, const TestCase& c) {
   const Kernel& safe = kernel("scalar/safe");
+  const RunRecord a = run(k, c);
+  const RunRecord b = run(k, c);
+  EXPECT_TRUE(a.faults.raised.empty()) << k.name << ": " << a.faults.raised;
+  const bool outside = k.name == "mutant/stride-ignored" || k.name == "mutant/loss-past-end";
+  EXPECT_TRUE(a.faults.written_outside.empty() || outside) << k.name;
+  if (!(a.output == run(safe, c).output)) return true;
+  if (!(a.output == b.output) || !a.faults.none()) return true;
+  BindOptions moved;
+  moved.offset_elements = 1;
+  if (!(run(k, c, moved).output == run(safe, c, moved).output)) return true;
+  if (!k.promises.in_place || !c.problem.wants_grad()) return false;
+  BindOptions over;
+  over.in_place = true;
+  return !(run(k, c, over).output == run(safe, c, over).output);
+}
+
+TEST(Mutants, EachDiffersFromScalarSafeSomewhere) {
+  std::vector<TestCase> cases = varied_cases();
+  for (TestCase& c : special_cases()) cases.push_back(std::move(c));
   for (const Kernel& k : select(kernels(), "role:mutant")) {
     bool differs = false;
     for (const TestCase& c : cases) {
-      if (!k.supports(c.problem)) continue;
-      const RunRecord a = run(k, c);
-      const RunRecord b = run(k, c);
-      ASSERT_TRUE(a.faults.raised.empty()) << k.name << ": " << a.faults.raised;
-      const bool writes_outside =
-          k.name == "mutant/stride-ignored" || k.name == "mutant/loss-past-end";
-      EXPECT_TRUE(a.faults.written_outside.empty() || writes_outside) << k.name;
-      differs = differs || !(a.output == run(safe, c).output) || !(a.output == b.output) ||
-                !a.faults.none();
-      if (!k.promises.in_place || !c.problem.wants_grad()) continue;
-      BindOptions over;
-      over.in_place = true;
-      differs = differs || !(run(k, c, over).output == run(safe, c, over).output);
+      differs = differs || (k.supports(c.problem) && differs_from_safe(k, c));
     }
     EXPECT_TRUE(differs) << k.name;
   }

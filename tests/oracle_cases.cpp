@@ -81,8 +81,30 @@ TestCase probability_case(const std::string& op, const Row& p, const Row& q,
                           const std::string& more) {
   TestCase c;
   c.problem = problem_of(op, 1, p.size(), more);
+  if (op != "entropy") c.problem.targets = TargetKind::prob;
   c.input = tensor_of({op == "entropy" ? p : q}, c.problem.dtype);
   if (op != "entropy") c.target = tensor_of({p}, c.problem.dtype);
+  return c;
+}
+
+TestCase case_of(const std::string& problem, const Row& input, const Row& target,
+                 const Row& weight, const Row& direction) {
+  TestCase c;
+  c.problem = parse_problem("dtype=f64 " + problem);
+  const Problem& p = c.problem;
+  const auto fill = [&](Tensor& t, std::vector<std::int64_t> shape, const Row& values, DType d) {
+    t = Tensor(d, std::move(shape));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto at = static_cast<std::int64_t>(i);
+      if (d == DType::i64) t.set_integer(at, static_cast<std::int64_t>(values[i]));
+      else t.set(at, values[i]);
+    }
+  };
+  fill(c.input, {p.n, p.v}, input, p.dtype);
+  if (has_vector_targets(p)) fill(c.target, {p.n, p.v}, target, p.dtype);
+  else if (p.takes_targets()) fill(c.target, {p.n}, target, DType::i64);
+  if (p.weights) fill(c.weight, {p.v}, weight, p.dtype);
+  if (p.dir == Dir::hvp) fill(c.direction, {p.n, p.v}, direction, p.dtype);
   return c;
 }
 

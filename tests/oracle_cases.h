@@ -26,6 +26,9 @@ TestCase lse_case(const std::vector<Row>& rows, const std::string& more = "dtype
 /// One row of entropy (p alone), cross-entropy or kl.
 TestCase probability_case(const std::string& op, const Row& p, const Row& q,
                           const std::string& more = "dtype=f32");
+/// Any case of f64 (unless said), tensors row by row; class indices are given as doubles too.
+TestCase case_of(const std::string& problem, const Row& input, const Row& target = {},
+                 const Row& weight = {}, const Row& direction = {});
 void set_upstream(TestCase&, const std::vector<double>&);
 
 /// The same numbers on every platform: bits of mt19937_64 only.

@@ -7,6 +7,7 @@
 
 #include "oracle/reference.h"
 #include "tests/oracle_cases.h"
+#include "tests/oracle_random_case.h"
 
 namespace xent {
 namespace {
@@ -29,7 +30,23 @@ void print(const std::string& what, const Enclosure& e) {
       std::printf("%s %a %a %a\n", what.c_str(), e.hi, e.lo, e.rad);
       return;
     case Enclosure::Kind::plus_inf: std::printf("%s +inf\n", what.c_str()); return;
-    default: std::printf("%s unexpected\n", what.c_str());
+    case Enclosure::Kind::minus_inf: std::printf("%s -inf\n", what.c_str()); return;
+    case Enclosure::Kind::nan: std::printf("%s nan\n", what.c_str()); return;
+    case Enclosure::Kind::undefined: std::printf("%s undefined\n", what.c_str()); return;
+  }
+}
+
+bool takes_logits(Op op) { return op == Op::ce || op == Op::lse || op == Op::mse_softmax; }
+
+void print_elements(Reference& ref, std::int64_t r, int level) {
+  const Problem& p = ref.test_case().problem;
+  for (std::int64_t j = 0; j < p.v; ++j) {
+    const std::string at = std::to_string(r) + " " + std::to_string(j);
+    if (takes_logits(p.op)) {
+      print("p " + at, ref.probability(r, j, level));
+      print("z " + at, ref.transformed(r, j, level));
+    }
+    if (p.wants_grad()) print("g " + at, ref.grad(r, j, level));
   }
 }
 
@@ -38,19 +55,18 @@ void print_case(const TestCase& c, int level) {
   std::printf("case %s\n", to_text(p).c_str());
   print_tensor("input", c.input);
   print_tensor("target", c.target);
+  print_tensor("weight", c.weight);
+  print_tensor("direction", c.direction);
   print_tensor("upstream", c.upstream);
   Reference ref(c);
   for (std::int64_t i = 0; i < p.loss_size(); ++i) {
     print("loss " + std::to_string(i), ref.loss(i, level));
   }
-  if (p.op != Op::ce) return;
   for (std::int64_t r = 0; r < p.n; ++r) {
-    print("lse " + std::to_string(r), ref.lse(r, level));
-    for (std::int64_t j = 0; j < p.v; ++j) {
-      const std::string at = std::to_string(r) + " " + std::to_string(j);
-      print("p " + at, ref.probability(r, j, level));
-      print("g " + at, ref.grad(r, j, level));
-    }
+    print("row " + std::to_string(r), ref.row_loss(r, level));
+    print("divisor " + std::to_string(r), ref.divisor(r));
+    if (takes_logits(p.op)) print("lse " + std::to_string(r), ref.lse(r, level));
+    print_elements(ref, r, level);
   }
 }
 
@@ -78,23 +94,36 @@ TestCase softmax_case(Draw& draw, int i, DType dtype) {
   return c;
 }
 
+void print_plain() {
+  Draw draw(16);
+  for (int i = 0; i < 130; ++i) {
+    const DType dtype = draw.one_of({DType::f32, DType::f64, DType::bf16, DType::f16});
+    print_case(softmax_case(draw, i, dtype), i % Reference::kLevels);
+  }
+  for (int i = 0; i < 160; ++i) {
+    const DType dtype = draw.one_of({DType::f32, DType::f64});
+    const Pair pair = random_pair(draw, i % kPairKinds, 1 + draw.below(9), dtype);
+    const std::string more = "dir=fwdbwd dtype=" + std::string(name(dtype));
+    for (const char* op : {"entropy", "cross-entropy", "kl"}) {
+      print_case(probability_case(op, pair.p, pair.q, more), i % Reference::kLevels);
+    }
+  }
+}
+
+void print_options() {
+  Draw draw(17);
+  for (int i = 0; i < 110; ++i) {
+    for (const Op op : {Op::ce, Op::ce, Op::ce, Op::nll, Op::bce_logits, Op::bce_prob, Op::entropy,
+                        Op::cross_entropy, Op::kl, Op::lse, Op::mse_softmax, Op::mse_sigmoid}) {
+      print_case(random_case(draw, op), i % Reference::kLevels);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace xent
 
 int main() {
-  using namespace xent;
-  oracle_tests::Draw draw(16);
-  for (int i = 0; i < 260; ++i) {
-    const DType dtype = draw.one_of({DType::f32, DType::f64, DType::bf16, DType::f16});
-    print_case(softmax_case(draw, i, dtype), i % Reference::kLevels);
-  }
-  for (int i = 0; i < 480; ++i) {
-    const DType dtype = draw.one_of({DType::f32, DType::f64});
-    const oracle_tests::Pair pair =
-        oracle_tests::random_pair(draw, i % oracle_tests::kPairKinds, 1 + draw.below(9), dtype);
-    const std::string more = "dtype=" + std::string(name(dtype));
-    for (const char* op : {"entropy", "cross-entropy", "kl"}) {
-      print_case(oracle_tests::probability_case(op, pair.p, pair.q, more), i % Reference::kLevels);
-    }
-  }
+  xent::print_plain();
+  xent::print_options();
 }

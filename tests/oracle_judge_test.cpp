@@ -243,6 +243,12 @@ TEST(Judge, MeansWhoseSumsOverflowAreExcludedByName) {
       logits_case({{3e38, 0}, {3e38, 0}}, {1, 1}, "dtype=f32 dir=fwd reduction=mean");
   EXPECT_EQ(judge_one(kInf, c, ErrorBudget::standard(c.problem)).excluded,
             (std::map<std::string, std::int64_t>{{"intermediate-overflow", 1}}));
+  // Nothing else comes of an overflow.
+  const ErrorBudget b = ErrorBudget::standard(c.problem);
+  for (const double wrong : {7.0, 0.0, -5.0, -kInf, kNaN}) {
+    EXPECT_EQ(judge_one(wrong, c, b).verdict, Verdict::fail) << wrong;
+  }
+  EXPECT_EQ(judge_one(3e38F, c, b).verdict, Verdict::pass);
 }
 
 TEST(Judge, AsksForPrecisionOnlyWhileUndecided) {

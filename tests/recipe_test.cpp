@@ -36,8 +36,8 @@ std::vector<std::string> texts(const std::vector<CaseRecipe>& recipes) {
   return all;
 }
 
-TEST(Recipe, EveryPairThatFitsComesFirst) {
-  const std::vector<CaseRecipe> recipes = sample(space(), 0, 1);
+/// Options and domain of each recipe.
+std::set<std::string> pairs_of(const std::vector<CaseRecipe>& recipes) {
   std::set<std::string> pairs;
   for (const CaseRecipe& r : recipes) {
     EXPECT_TRUE(find_domain(r.domain).fits(r.problem)) << text(r);
@@ -46,9 +46,78 @@ TEST(Recipe, EveryPairThatFitsComesFirst) {
     options.v = 2;
     pairs.insert(to_text(options) + r.domain);
   }
+  return pairs;
+}
+
+TEST(Recipe, EveryPairThatFitsComesFirst) {
   // Four domains of logits on each of two problems, and simplex on the third.
+  const std::vector<CaseRecipe> recipes = sample(space(), 9, 1);
   EXPECT_EQ(recipes.size(), 9U);
-  EXPECT_EQ(pairs.size(), 9U);
+  EXPECT_EQ(pairs_of(recipes).size(), 9U);
+}
+
+TEST(Recipe, WhereThePairsAreTooManyEachProblemAndDomainComesOnce) {
+  const std::vector<CaseRecipe> recipes = sample(space(), 0, 1);
+  EXPECT_EQ(recipes.size(), 5U);
+  EXPECT_EQ(pairs_of(recipes).size(), 5U);
+  std::set<std::string> problems, domains;
+  for (const CaseRecipe& r : recipes) {
+    problems.insert(to_text(r.problem).substr(0, 5) + std::string(name(r.problem.dtype)));
+    domains.insert(r.domain);
+  }
+  EXPECT_EQ(problems.size(), 3U);
+  EXPECT_EQ(domains.size(), 5U);
+}
+
+TEST(Recipe, ADomainComesOnceForEachOpAndKindOfTargets) {
+  RecipeSpace s = space();
+  s.problems.clear();
+  for (const char* options : {"op=ce", "op=ce targets=prob", "op=lse", "op=mse-softmax"}) {
+    for (const char* type : {" dtype=f32", " dtype=f64", " dtype=f16"}) {
+      s.problems.push_back(parse_problem(std::string(options) + type));
+    }
+  }
+  s.domains = {"gaussian", "ties", "extreme", "dyadic", "offset", "subnormal"};
+  std::set<std::string> kinds;
+  const std::vector<CaseRecipe> recipes = sample(s, 0, 3);
+  for (const CaseRecipe& r : recipes) {
+    kinds.insert(std::string(name(r.problem.op)) + std::string(name(r.problem.targets)) + r.domain);
+  }
+  EXPECT_EQ(kinds.size(), 24U);
+  EXPECT_EQ(recipes.size(), 24U);
+}
+
+TEST(Recipe, SequencesAreWholeAndOfSeveralLengths) {
+  for (const char* text : {"op=ce shift=on", "op=ce layout=bct",
+                           "op=ce reduction=mean denominator=sequence"}) {
+    RecipeSpace s = space();
+    s.problems = {parse_problem(text)};
+    s.paddings = {0, 3};
+    std::set<std::int64_t> lengths;
+    for (const CaseRecipe& r : sample(s, 100, 0)) {
+      EXPECT_EQ(r.problem.n % r.problem.t, 0);
+      EXPECT_NO_THROW(validate(make_case(r.problem, r.domain, r.seed)));
+      EXPECT_TRUE(r.problem.layout == Layout::nc || r.problem.stride == 0);
+      lengths.insert(r.problem.t);
+    }
+    EXPECT_EQ(lengths, (std::set<std::int64_t>{1, 2, 3, 5, 8})) << text;
+    s.rows = {6};
+    s.exact_rows = true;
+    for (const CaseRecipe& r : sample(s, 50, 0)) EXPECT_EQ(r.problem.n, 6);
+  }
+}
+
+TEST(Recipe, NoRowsOnlyWhereTheProblemSaysSo) {
+  RecipeSpace s = space();
+  s.problems = {parse_problem("op=ce n=0 reduction=sum"), parse_problem("op=ce")};
+  s.domains = {"gaussian"};
+  s.rows = {0, 1, 3};
+  std::set<bool> empty;
+  for (const CaseRecipe& r : sample(s, 30, 0)) {
+    EXPECT_EQ(r.problem.n == 0, r.problem.reduction == Reduction::sum);
+    empty.insert(r.problem.n == 0);
+  }
+  EXPECT_EQ(empty.size(), 2U);
 }
 
 TEST(Recipe, RandomMembersStayInTheSpaceAndReachAllOfIt) {
@@ -88,6 +157,14 @@ TEST(Recipe, NothingFitsGivesNothing) {
   s.domains = {"worked-example"};
   s.classes = {4};
   EXPECT_TRUE(sample(s, 10, 0).empty());
+}
+
+TEST(Recipe, ShrinksToWholeSequences) {
+  const CaseRecipe start{parse_problem("op=ce n=33 v=130 dtype=f32 t=3 shift=on"), "gaussian", 9};
+  const CaseRecipe small = shrink_recipe(start, space(), [](const CaseRecipe& r) {
+    return r.problem.shift && r.problem.t == 3;
+  });
+  EXPECT_EQ(small.problem, parse_problem("op=ce n=3 v=1 dtype=f32 t=3 shift=on"));
 }
 
 TEST(Recipe, ShrinksShapeOptionsAndSeed) {

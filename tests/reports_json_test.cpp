@@ -56,9 +56,25 @@ auto members(const Environment& x) {
   const auto& [a, b, c, d, e, f, g, h] = x;
   return std::tie(a, b, c, d, e, f, g, h);
 }
+auto members(const Figure& x) {
+  const auto& [a, b, c, d, e] = x;
+  return std::tie(a, b, c, d, e);
+}
+auto members(const Series& x) {
+  const auto& [a, b, c, d] = x;
+  return std::tie(a, b, c, d);
+}
+auto members(const Plot& x) {
+  const auto& [a, b, c, d, e, f] = x;
+  return std::tie(a, b, c, d, e, f);
+}
+auto members(const ClaimRow& x) {
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+}
 auto members(const Results& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o);
 }
 
 template <class T>
@@ -138,6 +154,13 @@ const char* const kDocument = R"({"schema": 1, "expectations": false,
       "max_conditioned": 6},
     "counterexample": {"file": "1.case", "replay": "l", "problem": "x", "data": "z",
       "message": "m", "shrink_steps": 8}}],
+  "claims": [{"id": "c.d", "group": "A", "document": "s", "formula": "f", "statement": "a",
+    "verdict": "no-evidence", "evidence": "e", "properties": ["p.q"], "kernels": ["k"], "cases": 1,
+    "checks": 2, "error_over_bound": 0.5,
+    "figures": [{"label": "l", "value": 3, "low": 2, "high": 4, "unit": "nats"}],
+    "plots": [{"title": "t", "x_label": "x", "y_label": "y", "log_x": true, "log_y": false,
+      "series": [{"name": "n", "x": [1, 2], "y": [3, "inf"], "marks": true}]}],
+    "witness": "w", "reason": "r"}],
   "findings": [{"kernel": "k", "id": "i.d", "message": "m", "witness": "w"}],
   "timings": [{"kernel": "k", "problem": "op=ce", "verdict": "inconclusive", "samples": 9,
     "median": 1, "low": 2, "high": 3, "minimum_bytes": 4, "bytes_per_second": 5,
@@ -152,9 +175,12 @@ Results document() {
                  {{"zeros", 0.25}}, 0.125, 0.5, true, true,
                  {6, inf, 1, 2, -inf, 3, 4, nan, 5, 6},
                  Counterexample{"1.case", "l", "x", "z", "m", 8}};
+  const ClaimRow claim{"c.d", "A", "s", "f", "a", ClaimVerdict::no_evidence, "e", {"p.q"}, {"k"},
+                       1, 2, 0.5, {{"l", 3, 2, 4, "nats"}},
+                       {{"t", "x", "y", true, false, {{"n", {1, 2}, {3, inf}, true}}}}, "w", "r"};
   return {1, false, {"v", "c", "b", "p", "i", "y", 7, "d"}, "run", "0x5", "smoke", 1.5,
           {{"k", "product", "s", "u", "standard", "none", {"repeatable"}, "no"}},
-          {{"p.q", "t", "f"}}, {row}, {{"k", "i.d", "m", "w"}},
+          {{"p.q", "t", "f"}}, {row}, {claim}, {{"k", "i.d", "m", "w"}},
           {{"k", "op=ce", Verdict::inconclusive, 9, 1, 2, 3, 4, 5, 6, "read", 7}},
           {{"read", 10, 11, 12}}, {"n"}};
 }
@@ -172,7 +198,8 @@ TEST(ReportsJson, FieldNamesAreThoseOfTheSchema) {
 }
 
 TEST(ReportsJson, RoundTripKeepsEveryField) {
-  for (const Results& r : {document(), sample_results(), sample_failure(), Results{}}) {
+  for (const Results& r : {document(), sample_results(), sample_failure(), sample_claims(),
+                           Results{}}) {
     EXPECT_TRUE(same(from_json(to_json(r)), r));
   }
 }
@@ -212,6 +239,7 @@ TEST(ReportsJson, EveryFieldButTheOptionalOnesIsRequired) {
     const std::string what = fault(without(key));
     EXPECT_TRUE(mentions(what, std::string(key) + " is missing")) << what;
   }
+  EXPECT_TRUE(from_json(without("claims")).claims.empty());
   EXPECT_FALSE(from_json(without("power")).verdicts[0].power);
   EXPECT_FALSE(from_json(without("counterexample")).verdicts[0].counterexample);
 }

@@ -249,6 +249,15 @@ Results sample_hostile() {
   }
   r.findings.front().message = r.findings.front().witness = evil;
   r.timings.front().problem = r.timings.front().limit = evil;
+  r.claims = sample_claims().claims;
+  for (ClaimRow& c : r.claims) {
+    c.document = c.formula = c.statement = c.evidence = c.reason = c.witness = evil;
+    c.kernels = {evil};
+    for (Figure& f : c.figures) f.label = f.unit = evil;
+    for (Plot& p : c.plots) p.title = p.x_label = p.y_label = p.series[0].name = evil;
+  }
+  r.claims.front().id += evil;
+  r.claims.front().group = evil;
   return r;
 }
 

@@ -14,6 +14,10 @@ Results sample_results();
 /// inconclusive one, an error, and an expected failure that broke nothing.
 Results sample_failure();
 
+/// A run of the ledger: a claim of every verdict, in every group, with figures and plots (lines,
+/// points, both logarithmic axes, a point that cannot be drawn).
+Results sample_claims();
+
 /// Texts that break careless writers: markup, control characters, table bars, fences, CDATA ends.
 Results sample_hostile();
 

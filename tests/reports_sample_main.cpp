@@ -21,6 +21,7 @@ int main(int argc, char** argv) try {
   };
   save("passed", xent::sample_results());
   save("failed", xent::sample_failure());
+  save("claims", xent::sample_claims());
   save("hostile", xent::sample_hostile());
   save("empty", xent::Results{});
   return 0;

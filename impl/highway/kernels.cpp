@@ -20,6 +20,7 @@ std::vector<Kernel> highway_safe() {
     k.summary = "scalar/safe in vectors of " + target.isa + " with its own exponential";
     k.promises = accurate_promises();
     k.ops = {Op::ce, Op::lse};
+    k.refuses = beyond_plain;
     k.budget = [](const Problem& p) { return accurate_budget(p, kHighwayExp, kLibmLog); };
     k.f32 = target.body_f32;
     k.f64 = target.body_f64;

@@ -146,15 +146,17 @@ void Gradient(T* g, std::int64_t v, T s, T factor) {
 
 template <class T>
 void Body(const RowView<T>& w) {
-  LossOutput<T> losses(w);
+  const Divisors<T> divisors(w);
+  const T divisor = divisors.whole();
+  LossOutput<T> losses(w, divisors);
   for (std::int64_t r = 0; r < w.n; ++r) {
     const std::int64_t y = w.op == Op::ce ? w.label[r] : -1;
     T* const g = w.grad_row(r);
     const RowSums<T> row = Sums(w.input_row(r), w.v, y, g);
     losses.put(r, w.op == Op::ce ? accurate_loss(row) : row.m + std::log(row.s));
     if (g != nullptr) {
-      Gradient(g, w.v, row.s, w.upstream_of(r) / w.divisor());
-      g[y] = accurate_target_gradient(row) * w.upstream_of(r) / w.divisor();
+      Gradient(g, w.v, row.s, w.upstream_of(r) / divisor);
+      g[y] = accurate_target_gradient(row) * w.upstream_of(r) / divisor;
     }
   }
   losses.finish();

@@ -40,6 +40,64 @@ Kernel mutant_max_starts_at_zero();
 Kernel mutant_row_leak();
 Kernel mutant_shift_inexact();
 
+// Options misread.
+Kernel mutant_smoothing_over_others();
+Kernel mutant_smoothing_twice();
+Kernel mutant_smoothing_unweighted();
+Kernel mutant_class_weights_by_position();
+Kernel mutant_zloss_without_gradient();
+Kernel mutant_zloss_half_gradient();
+Kernel mutant_softcap_without_slope();
+Kernel mutant_softcap_before_mask();
+Kernel mutant_unit_ignored();
+Kernel mutant_perplexity_base_two();
+Kernel mutant_upstream_of_row_zero();
+Kernel mutant_lse_in_bf16();
+Kernel mutant_epsilon_in_log();
+Kernel mutant_weights_in_bf16();
+Kernel mutant_perplexity_unsmoothed();
+Kernel mutant_misaligned_weights();
+Kernel mutant_in_place_softcap();
+
+// Rows ignored, counted or added up in another way.
+Kernel mutant_ignored_row_in_denominator();
+Kernel mutant_ignored_row_times_zero();
+Kernel mutant_ignored_as_class_zero();
+Kernel mutant_ignored_gradient_unwritten();
+Kernel mutant_hard_coded_ignore();
+Kernel mutant_weighted_mean_by_rows();
+Kernel mutant_sequence_mean_as_token_mean();
+Kernel mutant_micro_batch_mean();
+Kernel mutant_valid_count_of_one_warp();
+Kernel mutant_mean_through_f16_sum();
+Kernel mutant_shift_forgotten();
+Kernel mutant_shift_always();
+Kernel mutant_zloss_on_ignored_rows();
+Kernel mutant_count_in_bf16();
+Kernel mutant_ignore_negative_only();
+Kernel mutant_hvp_mean_undivided();
+
+// Targets misread, other formulas around them.
+Kernel mutant_soft_target_argmax_only();
+Kernel mutant_one_hot_loses_mass();
+Kernel mutant_labels_rounded();
+Kernel mutant_label_cast_to_bf16();
+Kernel mutant_wrong_classes_in_loss();
+Kernel mutant_one_minus_p();
+Kernel mutant_gradient_clipped();
+Kernel mutant_gradient_by_chain_rule();
+Kernel mutant_hvp_without_mean();
+Kernel mutant_zero_times_infinity();
+Kernel mutant_bct_as_btv();
+
+// Entropies and divergence.
+Kernel mutant_cross_entropy_arguments_swapped();
+Kernel mutant_entropy_last_class_dropped();
+Kernel mutant_symmetric_divergence();
+Kernel mutant_kl_gradient_log();
+Kernel mutant_kl_zero_log_zero();
+Kernel mutant_kl_backward_alone();
+
 /// A mutant with the budget, the promises and the operations of scalar/safe; no bodies yet.
 HostKernel mutant(std::string name, std::string summary, std::vector<std::string> killed_by);
 

@@ -27,7 +27,8 @@ Kernel mutant_target_off_by_one() {
       []<class T>(RowView<T> w) {
         std::vector<std::int64_t> next;
         for (std::int64_t r = 0; w.label != nullptr && r < w.n; ++r) {
-          next.push_back((w.label[r] + 1) % w.v);
+          const std::int64_t y = w.label[r];
+          next.push_back(y < 0 || y >= w.v ? y : (y + 1) % w.v);
         }
         w.label = next.data();
         safe_body(w, SafeFormula{});

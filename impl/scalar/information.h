@@ -5,15 +5,15 @@
 #include <cstdint>
 #include <limits>
 
-#include "impl/blocked_sum.h"
-#include "impl/row_view.h"
+#include "impl/scalar/class_by_class.h"
 
 namespace xent {
 
 /// -p log q with 0 log q = 0 for every number q >= 0; +inf when q = 0 < p; NaN stays.
 template <class T>
 T cross_term(T p, T q) {
-  return p == 0 && q >= 0 ? T(0) : -(p * std::log(q));
+  using std::log;
+  return p == T(0) && q >= T(0) ? T(0) : -(p * log(q));
 }
 
 /// p log(p / q); 0 when p = 0; +inf when q = 0 < p.
@@ -22,26 +22,70 @@ T cross_term(T p, T q) {
 /// unless the quotient overflows or is subnormal: then log p - log q, far from cancelling.
 template <class T>
 T divergence_term(T p, T q) {
-  if (p == 0 && q >= 0) return 0;
+  using std::log;
+  using std::log1p;
+  if (p == T(0) && q >= T(0)) return T(0);
   const T ratio = p / q;
-  if (ratio >= T(0.5) && ratio <= T(2)) return p * std::log1p((p - q) / q);
+  if (ratio >= T(0.5) && ratio <= T(2)) return p * log1p((p - q) / q);
   const bool in_range =
-      ratio >= std::numeric_limits<T>::min() && ratio <= std::numeric_limits<T>::max();
-  return in_range ? p * std::log(ratio) : p * (std::log(p) - std::log(q));
+      ratio >= T(std::numeric_limits<T>::min()) && ratio <= T(std::numeric_limits<T>::max());
+  return in_range ? p * log(ratio) : p * (log(p) - log(q));
 }
 
-/// entropy, cross-entropy and kl of each row, in nats, summed in blocks.
+/// -p / q, the slope of H(p, q) and of KL(p||q) in q; 0 when p = 0.
+template <class T>
+T cross_slope(T p, T q) {
+  return p == T(0) && q >= T(0) ? T(0) : -(p / q);
+}
+
+/// The input is p itself.
+template <class T>
+struct EntropyTerms {
+  T loss(T p, T, std::int64_t) { return cross_term(p, p); }
+  T slope(T p, T, std::int64_t) {
+    using std::log;
+    return -(log(p) + T(1));
+  }
+};
+
+template <class T>
+struct CrossEntropyTerms {
+  T loss(T q, T p, std::int64_t) { return cross_term(p, q); }
+  T slope(T q, T p, std::int64_t) { return cross_slope(p, q); }
+};
+
+/// Cross-entropy against a class index: the other classes' q count for nothing, whatever they are.
+template <class T>
+struct SelfInformationTerms {
+  T loss(T q, T p, std::int64_t) { return p == T(0) ? T(0) : cross_term(p, q); }
+  T slope(T q, T p, std::int64_t) { return p == T(0) ? T(0) : cross_slope(p, q); }
+};
+
+template <class T>
+struct DivergenceTerms {
+  T loss(T q, T p, std::int64_t) { return divergence_term(p, q); }
+  T slope(T q, T p, std::int64_t) { return cross_slope(p, q); }
+};
+
+/// -a_j x_j of log-probabilities x. A class index looks at its own weight alone.
+template <class T>
+struct NllTerms {
+  const RowView<T>& w;
+  T mass(T y, std::int64_t j) const {
+    const bool other = w.target == nullptr && w.smoothing == T(0) && y == T(0);
+    return other ? T(0) : w.mass(y, j);
+  }
+  T loss(T x, T y, std::int64_t j) { return -product(mass(y, j), x); }
+  T slope(T, T y, std::int64_t j) { return -mass(y, j); }
+};
+
 template <class T>
 void information_body(const RowView<T>& w) {
-  for (std::int64_t r = 0; r < w.n; ++r) {
-    const T* const q = w.input_row(r);
-    const T* const p = w.op == Op::entropy ? q : w.target_row(r);
-    BlockedSum<T> sum;
-    for (std::int64_t j = 0; j < w.v; ++j) {
-      sum.add(j, w.op == Op::kl ? divergence_term(p[j], q[j]) : cross_term(p[j], q[j]));
-    }
-    w.loss[r] = sum.value();
-  }
+  if (w.op == Op::entropy) return class_by_class(w, EntropyTerms<T>{});
+  if (w.op == Op::kl) return class_by_class(w, DivergenceTerms<T>{});
+  if (w.op == Op::nll) return class_by_class(w, NllTerms<T>{w});
+  if (w.target == nullptr) return class_by_class(w, SelfInformationTerms<T>{});
+  class_by_class(w, CrossEntropyTerms<T>{});
 }
 
 }  // namespace xent

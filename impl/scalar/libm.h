@@ -4,9 +4,10 @@
 namespace xent {
 
 /// Errors of the C library, in units of u (1 ulp <= 2u of the value): glibc's manual, "Known
-/// Maximum Errors in Math Functions", gives 1 ulp for exp and log, 2 ulp for log1p, in binary32
-/// and binary64. exp(0) is exactly 1 and exp(-inf) exactly 0.
+/// Maximum Errors in Math Functions", gives 1 ulp for exp and log, 2 ulp for log1p and tanh, in
+/// binary32 and binary64. exp(0) is exactly 1 and exp(-inf) exactly 0.
 inline constexpr double kLibmExp = 2;
 inline constexpr double kLibmLog = 4;
+inline constexpr double kLibmTanh = 4;
 
 }  // namespace xent

@@ -10,7 +10,8 @@
 // Formula: shift by the maximum; the target left out of the sum t.
 //   z_y = m:  loss = log1p(t / e_y);   else  loss = (m - z_y) + log s
 //   gradient: e_j / s,  the target's -t / s
-// lse = m + log s. Entropies and divergence: information.h.
+// lse = m + log s. Vector targets, smoothing, zloss, Hessian, squared error: softmax.h; binary
+// losses: binary.h; entropies, divergence, nll: information.h; reductions: ../row_output.h.
 
 namespace xent {
 
@@ -20,10 +21,9 @@ Kernel scalar_safe() {
   k.name = "scalar/safe";
   k.summary = "two passes, shift by the maximum, blocked sums, accurate target forms";
   k.promises = accurate_promises();
-  k.ops = {Op::ce, Op::lse, Op::entropy, Op::cross_entropy, Op::kl};
+  k.ops = every_op();
   k.budget = [](const Problem& p) { return accurate_budget(p, kLibmExp, kLibmLog); };
-  k.f32 = [](const RowView<float>& w) { safe_body(w, SafeFormula{}); };
-  k.f64 = [](const RowView<double>& w) { safe_body(w, SafeFormula{}); };
+  k.set_bodies([](const auto& w) { safe_body(w, SafeFormula{}); });
   return make_kernel(std::move(k));
 }
 

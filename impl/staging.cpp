@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "impl/staging.h"
+
+#include <cstring>
+#include <utility>
+
+#include "core/dtype.h"
+
+namespace xent {
+namespace {
+
+GuardedBuffer::Shape outer_shape(const StagedTensor::Spec& s) {
+  if (s.t == 0) return {s.name, s.dtype, s.rows, s.cols, s.stride, s.vector};
+  return {s.name, s.dtype, s.rows / s.t * s.cols, s.t, s.t};
+}
+
+}  // namespace
+
+StagedTensor::StagedTensor(Spec spec, std::size_t offset_elements)
+    : spec_(std::move(spec)), outer_(outer_shape(spec_), offset_elements) {
+  if (spec_.dtype == spec_.working && spec_.t == 0) return;
+  inner_.emplace(GuardedBuffer::Shape{spec_.name, spec_.working, spec_.rows, spec_.cols,
+                                      spec_.stride, spec_.vector},
+                 offset_elements);
+}
+
+std::size_t StagedTensor::outer_at(std::int64_t r, std::int64_t c) const {
+  const std::int64_t at = spec_.t == 0
+                              ? r * spec_.stride + c
+                              : (r / spec_.t * spec_.cols + c) * spec_.t + r % spec_.t;
+  return static_cast<std::size_t>(at) * size_of(spec_.dtype);
+}
+
+std::size_t StagedTensor::inner_at(std::int64_t r, std::int64_t c) const {
+  return static_cast<std::size_t>(r * spec_.stride + c) * size_of(spec_.working);
+}
+
+template <class Visit>
+void StagedTensor::for_each(Visit visit) const {
+  for (std::int64_t r = 0; r < spec_.rows; ++r) {
+    for (std::int64_t c = 0; c < spec_.cols; ++c) visit(r, c);
+  }
+}
+
+void StagedTensor::reset(const Tensor& original) {
+  outer_.poison();
+  if (inner_) inner_->poison();
+  if (spec_.t == 0) return outer_.write(original);
+  if (original.empty()) return;
+  const std::size_t size = size_of(spec_.dtype);
+  for_each([&](std::int64_t r, std::int64_t c) {
+    const auto from = static_cast<std::size_t>(r * spec_.cols + c) * size;
+    std::memcpy(outer_.data() + outer_at(r, c), original.bytes.data() + from, size);
+  });
+}
+
+void StagedTensor::load() {
+  if (!inner_) return;
+  for_each([this](std::int64_t r, std::int64_t c) {
+    const double x = xent::load(outer_.data() + outer_at(r, c), spec_.dtype);
+    xent::store(inner_->data() + inner_at(r, c), spec_.working, x);
+  });
+}
+
+void StagedTensor::store() {
+  if (!inner_) return;
+  for_each([this](std::int64_t r, std::int64_t c) {
+    if (inner_->is_poison(r, c)) return;
+    const double x = xent::load(inner_->data() + inner_at(r, c), spec_.working);
+    xent::store(outer_.data() + outer_at(r, c), spec_.dtype, x);
+  });
+}
+
+Tensor StagedTensor::read(std::vector<std::int64_t> shape) const {
+  if (spec_.t == 0) return outer_.read(std::move(shape));
+  Tensor tensor(spec_.dtype, std::move(shape));
+  const std::size_t size = size_of(spec_.dtype);
+  for_each([&](std::int64_t r, std::int64_t c) {
+    const auto to = static_cast<std::size_t>(r * spec_.cols + c) * size;
+    std::memcpy(tensor.bytes.data() + to, outer_.data() + outer_at(r, c), size);
+  });
+  return tensor;
+}
+
+std::vector<std::string> StagedTensor::changes(const Tensor& original) const {
+  if (!inner_) return outer_.changes(original);
+  Tensor loaded(spec_.working, original.shape);
+  for (std::int64_t i = 0; i < loaded.size(); ++i) loaded.set(i, original.at(i));
+  return inner_->changes(loaded);
+}
+
+std::vector<std::string> StagedTensor::writes_outside() const { return body().writes_outside(); }
+
+}  // namespace xent
