@@ -10,6 +10,7 @@
 #include <mutex>
 #include <thread>
 
+#include "properties/alike.h"
 #include "properties/counterexample.h"
 #include "properties/jobs.h"
 #include "properties/other_case.h"
@@ -54,8 +55,9 @@ bool within(const Property& p, const Kernel& k, const TestCase& c, References& r
   return v == Verdict::pass || v == Verdict::skip;
 }
 
+/// With `alike` the verdict alone.
 Entry judge(const Property& p, const Kernel& k, const TestCase& c, References& refs,
-            bool verdict_only) {
+            AlikeJudge* alike) {
   Entry e;
   if (const Support s = supports_all(p, k, c.problem); !s) {
     e.skip = s.reason;
@@ -63,8 +65,8 @@ Entry judge(const Property& p, const Kernel& k, const TestCase& c, References& r
   }
   try {
     KernelTrial trial(c, k, refs);
-    e.judgement = p.check(trial);
-    if (e.judgement.verdict == Verdict::skip || verdict_only) return e;
+    e.judgement = alike ? alike->judge(k) : p.check(trial);
+    if (e.judgement.verdict == Verdict::skip || alike) return e;
     if (e.judgement.verdict == Verdict::pass) substitute(p, k, c, refs, e);
     if (is_accuracy(p.id)) {
       e.relative = within(p, k, c, refs, ErrorBudget::relative);
@@ -138,11 +140,13 @@ class Runner {
       }
       const TestCase c = case_of(job, options_);
       References refs;
+      AlikeJudge alike(property, c, refs);
       for (std::size_t k = 0; k < kernels_.size(); ++k) {
         std::atomic<bool>& failed = failed_[job.property * kernels_.size() + k];
         out.emplace_back();
         if (options_.until_failure && failed) continue;
-        out.back() = judge(property, kernels_[k], c, refs, options_.until_failure);
+        out.back() =
+            judge(property, kernels_[k], c, refs, options_.until_failure ? &alike : nullptr);
         if (out.back().judgement.verdict == Verdict::fail) failed = true;
       }
     } catch (const std::exception& x) {

@@ -57,6 +57,30 @@ TEST(Engine, APropertyThatAcceptsEverythingIsVacuousAndFailsTheRun) {
   EXPECT_EQ(exit_code(r, false), Exit::failed);
 }
 
+// Kernels that answer alike share a judgement there; nobody may gain or lose by it.
+TEST(Engine, VerdictsAloneAreTheSameVerdicts) {
+  std::vector<Kernel> kernels = named("scalar/safe");
+  for (const char* mutant : {"last-class-dropped", "row-leak", "smoothing-twice", "zeros",
+                             "ignored-row-times-zero", "in-place-softcap", "misaligned-weights",
+                             "kl-backward-alone", "aligned-head-skipped"}) {
+    kernels.push_back(named(std::string("mutant/") + mutant).front());
+  }
+  VerifyOptions o = quick({"loss.accurate", "trick.ignore-index", "io.in-place", "run.alignment"});
+  o.cases = 4;
+  o.selection.domains = {"gaussian", "ignored-garbage"};
+  const Results whole = judged(kernels, o);
+  o.until_failure = true;
+  const Results alone = judged(kernels, o);
+  ASSERT_EQ(whole.verdicts.size(), alone.verdicts.size());
+  std::int64_t failed = 0;
+  for (std::size_t i = 0; i < whole.verdicts.size(); ++i) {
+    EXPECT_EQ(whole.verdicts[i].verdict, alone.verdicts[i].verdict)
+        << whole.verdicts[i].kernel << ' ' << whole.verdicts[i].property;
+    failed += alone.verdicts[i].verdict == Verdict::fail;
+  }
+  EXPECT_GT(failed, 8);
+}
+
 TEST(Engine, LowPowerOfANarrowSelectionAccusesNobody) {
   VerifyOptions o;
   o.shrink = false;
