@@ -14,6 +14,31 @@ namespace {
 /// More counterexamples than this start folded.
 constexpr int kOpenCases = 12;
 
+/// Columns that fit beside the kernels' names without scrolling.
+constexpr std::size_t kMostColumns = 24;
+
+/// A part of the properties, by number.
+struct Columns {
+  std::size_t first;
+  std::size_t last;
+};
+
+std::string_view family(std::string_view id) { return id.substr(0, id.find('.')); }
+
+/// Whole families of properties (loss, info, ...), as many as fit side by side.
+std::vector<Columns> blocks(const std::vector<std::string>& properties) {
+  std::vector<Columns> all;
+  for (std::size_t i = 0; i < properties.size();) {
+    std::size_t end = i + 1;
+    while (end < properties.size() && family(properties[end]) == family(properties[i])) ++end;
+    const bool fits = !all.empty() && end - all.back().first <= kMostColumns;
+    if (fits) all.back().last = end;
+    else all.push_back({i, end});
+    i = end;
+  }
+  return all;
+}
+
 std::string cell_title(const Results& r, const VerdictRow& row) {
   const Mark m = mark(r, row);
   std::string out = fmt::format("{} on {}: {}", row.property, row.kernel, text(m).word);
@@ -28,7 +53,8 @@ std::string cell_title(const Results& r, const VerdictRow& row) {
   return out;
 }
 
-std::string matrix_row(const Results& r, const Overview& o, const std::string& kernel) {
+std::string matrix_row(const Results& r, const Overview& o, const Columns& c,
+                       const std::string& kernel) {
   const KernelInfo* info = find_kernel(r, kernel);
   std::string out = fmt::format("<tr><th scope=\"row\" title=\"{}\">{}</th>",
                                 info == nullptr ? "" : escape_attribute(info->summary),
@@ -36,8 +62,8 @@ std::string matrix_row(const Results& r, const Overview& o, const std::string& k
   std::int64_t cases = 0;
   bool asked = false;
   std::string cells;
-  for (const std::string& p : o.properties) {
-    const VerdictRow* row = o.at(kernel, p);
+  for (std::size_t i = c.first; i < c.last; ++i) {
+    const VerdictRow* row = o.at(kernel, o.properties[i]);
     if (row == nullptr) {
       cells += "<td></td>";
       continue;
@@ -54,12 +80,12 @@ std::string matrix_row(const Results& r, const Overview& o, const std::string& k
   const std::string why =
       unable ? fmt::format("cannot run here: {}", info->unavailable) : "no property was asked";
   return out + fmt::format("<td class=\"absent\" colspan=\"{}\">{}</td></tr>\n",
-                           o.properties.size() + 1, escape_markup(why));
+                           c.last - c.first + 1, escape_markup(why));
 }
 
-std::string matrix_heads(const Results& r, const Overview& o) {
+std::string matrix_heads(const Results& r, const Overview& o, const Columns& c) {
   std::string out = "<th scope=\"col\">kernel</th>";
-  for (std::size_t i = 0; i < o.properties.size(); ++i) {
+  for (std::size_t i = c.first; i < c.last; ++i) {
     const PropertyInfo* info = find_property(r, o.properties[i]);
     out += fmt::format("<th scope=\"col\" class=\"turn\"><a href=\"#p{}\" title=\"{}\">{}</a></th>",
                        i + 1, info == nullptr ? "" : escape_attribute(info->title),
@@ -149,18 +175,20 @@ Section html_expected(const Results& r, const Overview& o) {
 
 Section html_matrix(const Results& r, const Overview& o) {
   if (o.properties.empty()) return {};
-  std::string rows = "<tbody>\n";
-  for (const std::string& k : o.kernels) rows += matrix_row(r, o, k);
-  rows += "</tbody>\n";
-  if (!o.expected.empty()) {
-    rows += fmt::format("<tbody>\n<tr class=\"group\"><th colspan=\"{}\" scope=\"rowgroup\"><span>"
-                        "expected to fail</span></th></tr>\n", o.properties.size() + 2);
-    for (const std::string& k : o.expected) rows += matrix_row(r, o, k);
+  std::string tables;
+  for (const Columns& c : blocks(o.properties)) {
+    std::string rows = "<tbody>\n";
+    for (const std::string& k : o.kernels) rows += matrix_row(r, o, c, k);
     rows += "</tbody>\n";
+    if (!o.expected.empty()) {
+      rows += fmt::format("<tbody>\n<tr class=\"group\"><th colspan=\"{}\" scope=\"rowgroup\">"
+                          "<span>expected to fail</span></th></tr>\n", c.last - c.first + 2);
+      for (const std::string& k : o.expected) rows += matrix_row(r, o, c, k);
+      rows += "</tbody>\n";
+    }
+    tables += html_table("Verdicts by kernel and property", "matrix", matrix_heads(r, o, c), rows);
   }
-  return {"verdicts", "Verdicts",
-          html_table("Verdicts by kernel and property", "matrix", matrix_heads(r, o), rows) +
-              legend(o)};
+  return {"verdicts", "Verdicts", tables + legend(o)};
 }
 
 Section html_properties(const Results& r, const Overview& o) {

@@ -107,6 +107,27 @@ TEST(ReportsJunit, AnExpectedFailurePassesAndAMissingOneFails) {
   EXPECT_TRUE(mentions(test_case(junit, "scalar/half-sum", "expected-to-fail"), "<failure"));
 }
 
+// More columns than a page holds go below, a family of properties never apart.
+TEST(ReportsHtml, ManyPropertiesMakeSeveralTables) {
+  Results r = one_row(Verdict::pass, false);
+  const VerdictRow row = r.verdicts.front();
+  r.verdicts.clear();
+  for (const char* family : {"loss.", "info.", "grad."}) {
+    for (int i = 0; i < 14; ++i) {
+      r.properties.push_back({family + std::to_string(i), "", ""});
+      r.verdicts.push_back(row);
+      r.verdicts.back().property = r.properties.back().id;
+    }
+  }
+  const std::string html = to_html(r);
+  std::size_t tables = 0;
+  for (std::size_t at = html.find(">kernel</th>"); at != std::string::npos;
+       at = html.find(">kernel</th>", at + 1)) {
+    tables += html.substr(at, 40).find("class=\"turn\"") != std::string::npos;
+  }
+  EXPECT_EQ(tables, 3U);
+}
+
 TEST(ReportsMarkdown, ATableCellHoldsNoBareBar) {
   Results r = sample_results();
   r.kernels.front().name = "a|b";
