@@ -43,7 +43,6 @@ class Arithmetic {
   bool holds(double x) const;
   Rounded product(Rounded, Rounded) const;
   Rounded sum(Rounded, Rounded) const;
-  Rounded difference_of(Rounded a, Rounded b) const { return sum(a, b); }
   /// |computed - exact| grows by `count` roundings, each relative to the number.
   Rounded rounded(Rounded, double count) const;
   /// (1 + u)^count - 1, or no bound.

@@ -153,14 +153,15 @@ void Inquiry::judge(const TestCase& c) {
     if (!k.supports(c.problem)) continue;
     const RunRecord r = run(k, c);
     Judgement j;
-    j.check(r.faults.raised.empty(), "raised: " + r.faults.raised);
-    if (r.faults.raised.empty()) judge_output(j, reference, k.budget(c.problem), r.output);
+    if (!r.faults.raised.empty()) j.check(false, "raised: " + r.faults.raised);
+    else judge_output(j, reference, k.budget(c.problem), r.output);
+    if (j.verdict == Verdict::skip) continue;  // all of it excluded: no evidence
     found.checks += j.checks;
     ++runs_;
     if (std::find(found.kernels.begin(), found.kernels.end(), k.name) == found.kernels.end()) {
       found.kernels.push_back(k.name);
     }
-    if (j.verdict == Verdict::pass || j.verdict == Verdict::skip || !failure_.empty()) continue;
+    if (j.verdict == Verdict::pass || !failure_.empty()) continue;
     failure_ = k.name + ": " + j.message;
     failure_witness_ = case_text(c);
   }
