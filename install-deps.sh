@@ -8,8 +8,10 @@ build=(g++ cmake ninja-build pkg-config)
 libraries=(libboost-dev libmpfr-dev libmpfi-dev libgmp-dev libhwy-dev librapidcheck-dev
   libbenchmark-dev libgtest-dev libcli11-dev libfmt-dev nlohmann-json3-dev)
 python=(python3 python3-numpy python3-mpmath python3-torch)
+# The tests check the oracle's proofs with these.
+proofs=(gappa sollya)
 # Only examples and nightly need these.
-extra=(clang-19 clang-format chromium libdnnl-dev libeigen3-dev gappa sollya)
+extra=(clang-19 clang-format chromium libdnnl-dev libeigen3-dev)
 
 usage="usage: ./install-deps.sh [--all] [--list]"
 help="$usage
@@ -21,7 +23,7 @@ fail() {
   exit "$1"
 }
 
-packages=("${build[@]}" "${libraries[@]}" "${python[@]}")
+packages=("${build[@]}" "${libraries[@]}" "${python[@]}" "${proofs[@]}")
 list=no
 for option in "$@"; do
   case $option in

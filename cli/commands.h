@@ -14,6 +14,7 @@ Exit list_dialects(const std::string& glob);
 Exit judge_command(const Options&);  ///< verify, bench and run
 Exit claims_command(const Options&);
 Exit selftest_command(const Options&);  ///< mutants x properties
+Exit certify_command(const Options&);   ///< certify-exp
 Exit report_command(const Options&);
 Exit replay_command(const Options&);
 Exit doctor_command(const Options&);

@@ -42,7 +42,7 @@ VerifyOptions verify_options(const Options& o, Results& results, ProgressLine& l
   v.shard = o.shard;
   v.shards = o.shards;
   v.out = o.out.empty() ? "out" : o.out;
-  if (!o.tensors.empty()) v.tensors = tensors_to_judge(o, results.notes);
+  if (!o.tensors.empty()) take_tensors(o, v, results.notes);
   v.progress = [&line](const Progress& p) { line.show(p); };
   return v;
 }

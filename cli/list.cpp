@@ -49,6 +49,7 @@ void list_kernels(Listing& l, const Options& o, bool mutants) {
     if (mutants) text += "\nkilled by " + join(k.killed_by, ", ");
     else text += fmt::format("\npromises {}\n{}", join(promise_names(k.promises), ", "),
                              to_text(k.budget({})));
+    if (k.exponential.compute) text += "\nshows its binary32 exponential: certify-exp";
     if (!o.selection.problem.empty()) text += support_text(k, o.selection.problem);
     l.item(k.name, text);
   }

@@ -18,7 +18,7 @@ int run(int argc, char** argv) {
       {"list", xent::list_command},     {"verify", xent::judge_command},
       {"bench", xent::judge_command},   {"run", xent::judge_command},
       {"claims", xent::claims_command}, {"selftest", xent::selftest_command},
-      {"report", xent::report_command},
+      {"certify-exp", xent::certify_command}, {"report", xent::report_command},
       {"replay", xent::replay_command}, {"doctor", xent::doctor_command}};
   const xent::Exit code = commands.at(options.command)(options);
   if (std::fflush(stdout) != 0) throw std::runtime_error("cannot write to standard output");

@@ -15,8 +15,9 @@ namespace {
 
 /// Commands and options of the design that this version does not have yet.
 const std::vector<std::string> kCommands = {"list",   "verify", "bench",  "run",
-                                            "claims", "selftest", "report", "replay", "doctor"};
-const std::vector<std::string> kLater = {"hunt", "certify-exp", "baseline"};
+                                            "claims", "selftest", "certify-exp", "report",
+                                            "replay", "doctor"};
+const std::vector<std::string> kLater = {"hunt", "baseline"};
 const std::vector<std::string> kLaterOptions = {"--library", "--python", "--interpreter", "--peers",
                                                 "--threads"};
 
@@ -66,7 +67,7 @@ std::int64_t count(const std::string& option, const std::string& text, std::int6
 }
 
 struct Texts {
-  std::string shard, budget, seed, cases, jobs;
+  std::string shard, budget, seed, cases, jobs, every;
 };
 
 void add_what(CLI::App* app, Options& o) {
@@ -78,7 +79,8 @@ void add_what(CLI::App* app, Options& o) {
 void add_amount(CLI::App* app, Options& o, Texts& t) {
   app->add_option("--profile", o.profile, "How much: smoke (default), ci or nightly");
   app->add_option("--budget", t.budget, "Wall-clock limit of the judging, as 60s");
-  app->add_option("--cases", t.cases, "Cases for each property, at least one a domain");
+  app->add_option("--cases", t.cases,
+                  "Cases for each property, at least one a domain unless they are large");
   app->add_option("--seed", t.seed, "Seed, hexadecimal");
   app->add_option("--jobs", t.jobs, "Threads of the judge; results do not depend on it");
 }
@@ -130,6 +132,12 @@ void add_commands(CLI::App& app, Options& o, Texts& t) {
   selftest->add_option("--property", o.selection.properties, "Properties, by id or glob");
   add_amount(selftest, o, t);
   add_out(selftest, o);
+  CLI::App* certify = app.add_subcommand(
+      "certify-exp", "A kernel's own binary32 exponential, on every argument there is");
+  add_what(certify, o);
+  certify->add_option("--every", t.every, "A quick look: each N-th argument; certifies nothing");
+  certify->add_option("--jobs", t.jobs, "Threads; results do not depend on it");
+  add_out(certify, o);
   CLI::App* list = app.add_subcommand("list", "What there is");
   list->add_option("what", o.what, "kernels, properties, claims, domains, mutants or dialects")
       ->required();
@@ -211,6 +219,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   if (!texts.budget.empty()) parse_budget(texts.budget, o);
   if (!texts.seed.empty()) parse_seed(texts.seed, o);
   if (!texts.cases.empty()) o.cases = count("--cases", texts.cases, 1000000);
+  if (!texts.every.empty()) o.every = count("--every", texts.every, 1000000000);
   if (!texts.jobs.empty()) o.jobs = static_cast<int>(count("--jobs", texts.jobs, 256));
   return std::nullopt;
 }

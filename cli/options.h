@@ -37,6 +37,7 @@ struct Options {
   // claims
   std::vector<std::string> claims;  ///< ids or globs; empty: all
   std::filesystem::path data, text;  ///< of the experiments; empty: what the program brings
+  std::int64_t every = 1;  ///< of certify-exp: each N-th argument
   // list, report, replay
   std::string what;  ///< of list
   std::string glob;  ///< of list

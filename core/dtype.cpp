@@ -15,15 +15,14 @@ namespace {
 struct Entry {
   DType dtype;
   std::string_view name;
-  std::size_t bytes;
 };
-constexpr std::array<Entry, 7> kTypes{{{DType::f64, "f64", 8},
-                                       {DType::f32, "f32", 4},
-                                       {DType::f16, "f16", 2},
-                                       {DType::bf16, "bf16", 2},
-                                       {DType::i64, "i64", 8},
-                                       {DType::i32, "i32", 4},
-                                       {DType::u16, "u16", 2}}};
+constexpr std::array<Entry, 7> kTypes{{{DType::f64, "f64"},
+                                       {DType::f32, "f32"},
+                                       {DType::f16, "f16"},
+                                       {DType::bf16, "bf16"},
+                                       {DType::i64, "i64"},
+                                       {DType::i32, "i32"},
+                                       {DType::u16, "u16"}}};
 
 constexpr const Entry& entry(DType dtype) { return kTypes[static_cast<std::size_t>(dtype)]; }
 
@@ -121,10 +120,6 @@ std::optional<DType> parse_dtype(std::string_view text) {
   return std::nullopt;
 }
 
-std::size_t size_of(DType dtype) { return entry(dtype).bytes; }
-
-bool is_float(DType dtype) { return dtype <= DType::bf16; }
-
 Format format(DType dtype) {
   switch (dtype) {
     case DType::f64: return {53, -1022, 1023};
@@ -174,6 +169,47 @@ std::int64_t load_integer(const std::byte* at, DType dtype) {
     case DType::i32: return read<std::int32_t>(at);
     case DType::u16: return read<std::uint16_t>(at);
     default: throw std::logic_error("load_integer: " + std::string(name(dtype)) + " is a float");
+  }
+}
+
+// One loop a type: the compiler makes vectors of them.
+void load(const std::byte* from, DType dtype, std::span<double> to) {
+  const auto each = [&]<class T>(T, auto widened) {
+    for (double& x : to) {
+      x = widened(read<T>(from));
+      from += sizeof(T);
+    }
+  };
+  switch (dtype) {
+    case DType::f64: return each(double{}, [](double x) { return x; });
+    case DType::f32: return each(float{}, [](float x) { return static_cast<double>(x); });
+    case DType::f16: return each(std::uint16_t{}, [](std::uint16_t x) { return from_f16(x); });
+    case DType::bf16: return each(std::uint16_t{}, [](std::uint16_t x) { return from_bf16(x); });
+    default: break;
+  }
+  for (double& x : to) {
+    x = load(from, dtype);
+    from += size_of(dtype);
+  }
+}
+
+void store(std::byte* to, DType dtype, std::span<const double> values) {
+  const auto each = [&](auto narrowed) {
+    for (const double x : values) {
+      write(to, narrowed(x));
+      to += sizeof narrowed(x);
+    }
+  };
+  switch (dtype) {
+    case DType::f64: return each([](double x) { return x; });
+    case DType::f32: return each([](double x) { return static_cast<float>(x); });
+    case DType::f16: return each([](double x) { return to_f16(x); });
+    case DType::bf16: return each([](double x) { return to_bf16(x); });
+    default: break;
+  }
+  for (const double x : values) {
+    store(to, dtype, x);
+    to += size_of(dtype);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace xent {
@@ -21,8 +22,11 @@ struct Format {
 
 std::string_view name(DType);
 std::optional<DType> parse_dtype(std::string_view);
-std::size_t size_of(DType);
-bool is_float(DType);
+constexpr std::size_t size_of(DType dtype) {
+  constexpr std::uint8_t kBytes[] = {8, 4, 2, 2, 8, 4, 2};
+  return kBytes[static_cast<std::size_t>(dtype)];
+}
+constexpr bool is_float(DType dtype) { return dtype <= DType::bf16; }
 
 /// Format of a float type; throws std::logic_error for integers.
 Format format(DType);
@@ -41,5 +45,9 @@ double from_f16(std::uint16_t);
 double load(const std::byte* at, DType);
 void store(std::byte* at, DType, double value);
 std::int64_t load_integer(const std::byte* at, DType);
+
+/// Many elements, one after the other.
+void load(const std::byte* from, DType, std::span<double> to);
+void store(std::byte* to, DType, std::span<const double> values);
 
 }  // namespace xent

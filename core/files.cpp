@@ -3,9 +3,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 
 #include "core/error.h"
@@ -26,8 +27,18 @@ std::string read_bytes(const std::filesystem::path& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) cannot("read", path, errno);
-  std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  // A pipe has no size: grow by halves then.
+  const std::uintmax_t size = std::filesystem::file_size(path, ignored);
+  std::string bytes(ignored ? 0 : size + 1, '\0');
+  std::size_t held = 0;
+  while (true) {
+    if (held == bytes.size()) bytes.resize(std::max<std::size_t>(4096, held + held / 2));
+    file.read(bytes.data() + held, static_cast<std::streamsize>(bytes.size() - held));
+    held += static_cast<std::size_t>(file.gcount());
+    if (!file) break;
+  }
   if (file.bad()) cannot("read", path, errno);
+  bytes.resize(held);
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/kernel.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <exception>
@@ -110,11 +111,12 @@ bool is_poison(const Tensor& tensor, std::int64_t i) {
 }
 
 void poison(Tensor& tensor) {
-  const std::size_t bytes = size_of(tensor.dtype);
   const std::uint64_t bits = poison_bits(tensor.dtype);
-  for (std::size_t at = 0; at < tensor.bytes.size(); at += bytes) {
-    std::memcpy(tensor.bytes.data() + at, &bits, bytes);
-  }
+  std::byte* const begin = tensor.bytes.data();
+  const std::size_t size = tensor.bytes.size();
+  std::size_t done = std::min(size, size_of(tensor.dtype));
+  if (done > 0) std::memcpy(begin, &bits, done);
+  for (; done < size; done *= 2) std::memcpy(begin + done, begin, std::min(done, size - done));
 }
 
 }  // namespace xent

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,7 @@ struct BindOptions {
   /// The gradient is the logits' own memory (kernels that promise in-place only).
   bool in_place = false;
   int threads = 1;
+  bool operator==(const BindOptions&) const = default;
 };
 
 /// One kernel on one case, with its memory. `launch` is the only timed call.
@@ -66,6 +68,14 @@ class Invocation {
   virtual void wait() {}
   virtual Output output() const = 0;  ///< after wait
   virtual Faults faults() const = 0;  ///< after wait
+};
+
+/// The binary32 exponential that a kernel computes with, shown so that it can be tried on every
+/// argument there is.
+struct Exponential {
+  /// y[i] = exp^(x[i]); any number of elements; callable from several threads at once.
+  std::function<void(std::span<const float> x, std::span<float> y)> compute;
+  bool positive = false;  ///< the kernel calls it above 0, too
 };
 
 /// An implementation under test, as a value.
@@ -81,6 +91,7 @@ struct Kernel {
   /// Arithmetic operations and calls of exp, log and the like that one launch executes, counted by
   /// running the same code on a counting number type; empty: unknown.
   std::function<std::int64_t(const TestCase&)> operations = {};
+  Exponential exponential = {};  ///< without `compute`: the kernel shows none
   /// Names of properties of which a mutant must violate at least one; empty for the others.
   std::vector<std::string> killed_by;
 };

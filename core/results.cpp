@@ -168,6 +168,7 @@ void merge_into(Results& into, Results& from) {
              keep_first);
   merge_list(into.notes, from.notes, [](const auto& a, const auto& b) { return a == b; },
              keep_first);
+  append(into.exponentials, from.exponentials);
   append(into.timings, from.timings);
   append(into.limits, from.limits);
   into.seconds += from.seconds;

@@ -82,6 +82,29 @@ struct PropertyInfo {
   std::string statement;  ///< what is asserted of floats
 };
 
+/// A maximum over many arguments: certainly within [low, high], and where it was found.
+struct KnownMaximum {
+  std::string what;
+  double low = 0;
+  double high = 0;
+  std::string unit;
+  std::string argument;  ///< hexadecimal floats
+  std::string result;
+};
+
+/// A kernel's own exponential on binary32 arguments, against its declared (a + b |d|) u.
+struct ExponentialRow {
+  std::string kernel;
+  Verdict verdict = Verdict::skip;
+  std::string arguments;  ///< "-inf to 0"
+  std::int64_t inputs = 0;
+  std::int64_t every = 1;  ///< 1: every argument, so the maxima are certified; n: each n-th only
+  double declared_rel = 0;  ///< a
+  double declared_arg = 0;  ///< b
+  std::vector<KnownMaximum> maxima;  ///< the first is what `a` must cover
+  std::vector<std::string> facts;    ///< "exp(0) = 1", "monotone", ...
+};
+
 /// One kernel on one problem. Times in seconds for a whole call.
 struct Timing {
   std::string kernel;
@@ -131,6 +154,7 @@ struct Results {
   std::vector<PropertyInfo> properties;
   std::vector<VerdictRow> verdicts;
   std::vector<ClaimRow> claims;  ///< of `claims` only, in the ledger's order
+  std::vector<ExponentialRow> exponentials;  ///< of `certify-exp` only
   std::vector<Finding> findings;
   std::vector<Timing> timings;
   std::vector<Limit> limits;

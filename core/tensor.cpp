@@ -27,19 +27,15 @@ std::size_t element_count(const std::vector<std::int64_t>& extents, std::size_t 
 
 Tensor::Tensor(DType type, std::vector<std::int64_t> extents)
     : dtype(type), shape(std::move(extents)) {
-  bytes.resize(element_count(shape, size_of(type)) * size_of(type));
+  bytes = Bytes(element_count(shape, size_of(type)) * size_of(type));
 }
 
-std::int64_t Tensor::size() const {
-  return static_cast<std::int64_t>(bytes.size() / size_of(dtype));
+void Tensor::read(std::int64_t first, std::span<double> to) const {
+  load(bytes.data() + static_cast<std::size_t>(first) * size_of(dtype), dtype, to);
 }
 
-double Tensor::at(std::int64_t i) const {
-  return load(bytes.data() + static_cast<std::size_t>(i) * size_of(dtype), dtype);
-}
-
-void Tensor::set(std::int64_t i, double value) {
-  store(bytes.data() + static_cast<std::size_t>(i) * size_of(dtype), dtype, value);
+void Tensor::write(std::int64_t first, std::span<const double> from) {
+  store(bytes.data() + static_cast<std::size_t>(first) * size_of(dtype), dtype, from);
 }
 
 std::int64_t Tensor::integer(std::int64_t i) const {

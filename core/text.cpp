@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -127,6 +129,15 @@ std::string shortest(double value) {
   std::array<char, 32> buffer{};
   const auto [end, error] = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   return std::string(buffer.data(), error == std::errc{} ? end : buffer.data());
+}
+
+std::string certain_digits(double low, double high) {
+  if (low == high || !std::isfinite(high)) return fmt::format("{:.9g}", low);
+  for (int decimals = 9; decimals >= 0; --decimals) {
+    const std::string text = fmt::format("{:.{}f}", low, decimals);
+    if (text == fmt::format("{:.{}f}", high, decimals)) return text;
+  }
+  return fmt::format("{:.4g} to {:.4g}", low, high);
 }
 
 std::uint64_t fnv1a(std::string_view bytes, std::uint64_t state) {

@@ -39,6 +39,10 @@ std::optional<std::uint64_t> parse_hex(std::string_view);  ///< lower-case digit
 /// The shortest decimal text that parse_double gives back bit by bit (NaN: "nan").
 std::string shortest(double);
 
+/// A number known to be within [low, high]: as many decimals, at most nine, as both ends share when
+/// rounded; both ends where they share none.
+std::string certain_digits(double low, double high);
+
 /// FNV-1a of the bytes, 64 bits; `state` continues an earlier one.
 std::uint64_t fnv1a(std::string_view bytes, std::uint64_t state = 0xcbf29ce484222325u);
 

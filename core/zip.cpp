@@ -22,16 +22,25 @@ constexpr std::size_t kEndSize = 22;
 constexpr std::uint64_t kMost32 = 0xffffffffu;
 constexpr std::uint64_t kMost16 = 0xffffu;
 
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
+// table[k][b]: what byte b contributes when k more bytes follow it.
+constexpr std::size_t kAtOnce = 8;
+using CrcTable = std::array<std::array<std::uint32_t, 256>, kAtOnce>;
+constexpr CrcTable make_crc_table() {
+  CrcTable table{};
   for (std::uint32_t i = 0; i < 256; ++i) {
     std::uint32_t c = i;
     for (int bit = 0; bit < 8; ++bit) c = (c & 1) != 0 ? 0xedb88320u ^ (c >> 1) : c >> 1;
-    table[i] = c;
+    table[0][i] = c;
+  }
+  for (std::size_t k = 1; k < kAtOnce; ++k) {
+    for (std::size_t i = 0; i < 256; ++i) {
+      const std::uint32_t before = table[k - 1][i];
+      table[k][i] = table[0][before & 0xff] ^ (before >> 8);
+    }
   }
   return table;
 }
-constexpr std::array<std::uint32_t, 256> kCrcTable = make_crc_table();
+constexpr CrcTable kCrcTable = make_crc_table();
 
 [[noreturn]] void damaged(std::string_view why) {
   throw UsageError(one_line(fmt::format("zip archive: {}: truncated or damaged", why)));
@@ -145,9 +154,18 @@ void put_common(std::string& to, const ZipMember& member) {
 
 std::uint32_t crc32(std::string_view bytes) {
   std::uint32_t c = 0xffffffffu;
-  for (const char byte : bytes) {
-    c = kCrcTable[(c ^ static_cast<unsigned char>(byte)) & 0xff] ^ (c >> 8);
+  const auto byte = [&](std::size_t i) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i]));
+  };
+  for (; bytes.size() >= kAtOnce; bytes.remove_prefix(kAtOnce)) {
+    std::uint32_t next = 0;
+    for (std::size_t i = 0; i < kAtOnce; ++i) {
+      const std::uint32_t state = i < 4 ? c >> (8 * i) : 0;
+      next ^= kCrcTable[kAtOnce - 1 - i][(state ^ byte(i)) & 0xff];
+    }
+    c = next;
   }
+  for (std::size_t i = 0; i < bytes.size(); ++i) c = kCrcTable[0][(c ^ byte(i)) & 0xff] ^ (c >> 8);
   return c ^ 0xffffffffu;
 }
 

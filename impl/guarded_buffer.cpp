@@ -18,7 +18,7 @@ constexpr int kNamed = 4;
 std::vector<std::byte> poison_pattern(DType dtype) {
   Tensor one(dtype, {1});
   xent::poison(one);
-  return one.bytes;
+  return {one.bytes.begin(), one.bytes.end()};
 }
 
 std::size_t round_up(std::size_t x, std::size_t multiple) {

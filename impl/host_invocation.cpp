@@ -193,6 +193,7 @@ Kernel make_kernel(HostKernel spec) {
   kernel.summary = std::move(spec.summary);
   kernel.promises = spec.promises;
   kernel.budget = std::move(spec.budget);
+  kernel.exponential = std::move(spec.exponential);
   kernel.killed_by = std::move(spec.killed_by);
   kernel.supports = [name = spec.name, ops = spec.ops, refuses = std::move(spec.refuses)](
                         const Problem& p) { return host_support(p, name, ops, refuses); };

@@ -81,6 +81,7 @@ struct HostKernel {
   HostBody<double> f64;
   HostBody<Counted<float>> counted_f32 = {};  ///< both or none: Kernel::operations
   HostBody<Counted<double>> counted_f64 = {};
+  Exponential exponential = {};  ///< of the f32 body
   std::vector<std::string> killed_by;
 
   /// `body` takes a RowView of any number type.

@@ -47,6 +47,7 @@ constexpr Factory kMutants[] = {
     mutant_max_of_abs,
     mutant_max_starts_at_zero,
     mutant_row_leak,
+    mutant_ln2_without_low_part,
     mutant_shift_inexact,
     mutant_smoothing_over_others,
     mutant_smoothing_twice,

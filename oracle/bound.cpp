@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "oracle/bound_row.h"
+#include "oracle/bound_blocks.h"
+#include "oracle/bound_scaling.h"
 
 namespace xent {
 namespace {
@@ -28,101 +29,26 @@ Family family(Op op) {
 }
 
 /// A row's loss in nats.
-Rounded loss_in_nats(Reference& ref, const ErrorBudget& b, std::int64_t row) {
+Rounded loss_in_nats(Reference& ref, const Ground& g, std::int64_t row) {
   switch (family(ref.test_case().problem.op)) {
-    case Family::softmax: return softmax_loss(ref, b, row);
-    case Family::squared: return squared_loss(ref, b, row);
-    case Family::binary: return binary_loss(ref, b, row);
-    case Family::nll: return nll_loss(ref, b, row);
+    case Family::softmax: return softmax_loss(ref, g, row);
+    case Family::squared: return squared_loss(ref, g, row);
+    case Family::binary: return binary_loss(ref, g.budget, row);
+    case Family::nll: return nll_loss(ref, g.budget, row);
     case Family::information: break;
   }
-  return information_loss(ref, b, row);
+  return information_loss(ref, g, row);
 }
-
-Rounded gradient_in_nats(Reference& ref, const ErrorBudget& b, std::int64_t row, std::int64_t j) {
-  switch (family(ref.test_case().problem.op)) {
-    case Family::softmax: return softmax_gradient(ref, b, row, j);
-    case Family::squared: return squared_gradient(ref, b, row, j);
-    case Family::binary: return binary_gradient(ref, b, row, j);
-    case Family::nll: return nll_gradient(ref, b, row, j);
-    case Family::information: break;
-  }
-  return information_gradient(ref, b, row, j);
-}
-
-constexpr double kLog2E = 0x1.71547652b82fep+0;
-
-/// Factor of the unit, and the roundings it costs: the constant's and the product's.
-double unit_factor(const Problem& p) { return p.unit == Unit::bits ? kLog2E * kOutward : 1; }
-double unit_roundings(const Problem& p) { return p.unit == Unit::bits ? 2 : 0; }
 
 /// A row's loss in the problem's unit; its size is the exact loss's where that is smaller.
-Rounded row_loss(Reference& ref, const ErrorBudget& b, std::int64_t row) {
+Rounded row_loss(Reference& ref, const Ground& g, std::int64_t row) {
   const Problem& p = ref.test_case().problem;
-  const Arithmetic a(b);
-  const Rounded nats = loss_in_nats(ref, b, row);
+  const Rounded nats = loss_in_nats(ref, g, row);
   Rounded loss{times(nats.size, unit_factor(p)), times(nats.error, unit_factor(p))};
   loss.size = std::min(loss.size, ref.facts(row).loss);
-  loss = a.rounded(loss, unit_roundings(p));
-  if (unit_roundings(p) > 0) loss.error += a.omega();
+  loss = g.a.rounded(loss, unit_roundings(p));
+  if (unit_roundings(p) > 0) loss.error += g.a.omega();
   return loss;
-}
-
-double half_ulp_of_output(double magnitude, const ErrorBudget& b) {
-  const Format out = format(b.output);
-  const Format in = format(b.accumulate);
-  if (out.precision >= in.precision && out.emin <= in.emin) return 0;
-  return ulp(magnitude, b.output) / 2;
-}
-
-/// The bound as it is handed out: with the output's rounding, and that of the bound itself.
-/// No bound where the bound's own arithmetic overflows.
-double finished(const Rounded& x, const ErrorBudget& b) {
-  const double bound = (x.error + half_ulp_of_output(x.size + x.error, b)) * kOutward + kLeast;
-  return std::isnan(bound) ? kNoBound : bound;
-}
-
-/// Rows [first, last) whose losses are averaged together before anything else.
-struct Group {
-  std::int64_t first;
-  std::int64_t last;
-};
-
-Group group_of(const Problem& p, std::int64_t row) {
-  if (p.denominator != Denominator::sequence) return {0, p.n};
-  const std::int64_t first = row / p.t * p.t;
-  return {first, first + p.t};
-}
-
-/// |w_y| summed over the group, over |sum w_y|: how much larger the errors of D are than D's own
-/// roundings.
-double weight_condition(const TestCase& c, const Group& g) {
-  double sum = 0, size = 0;
-  for (std::int64_t r = g.first; r < g.last; ++r) {
-    const auto y = c.scored_class(r);
-    if (!y) continue;
-    sum += c.weight_of(*y);
-    size += std::fabs(c.weight_of(*y));
-  }
-  return sum == 0 ? kNoBound : std::fabs(size / sum) * kOutward;
-}
-
-/// L17: roundings in a mean's division: a quotient, or a reciprocal and a product, for each of its
-/// divisors, and those in the divisors themselves.
-double division_roundings(const TestCase& c, const ErrorBudget& b, std::int64_t row) {
-  const Problem& p = c.problem;
-  if (!p.is_mean()) return 0;
-  const Group g = group_of(p, row);
-  double count = p.denominator == Denominator::sequence ? 4 : 2;
-  const auto rows = static_cast<double>(p.n);
-  if (!Arithmetic(b).holds(rows)) count += 2;
-  if (p.denominator == Denominator::number && !Arithmetic(b).holds(p.denominator_value)) ++count;
-  const bool of_scored =
-      p.denominator == Denominator::valid || p.denominator == Denominator::sequence;
-  if (p.weights && of_scored && p.takes_targets() && !has_vector_targets(p)) {
-    count += addition_depth(b.rows, g.last - g.first, b.lanes, b.block) * weight_condition(c, g);
-  }
-  return count;
 }
 
 /// Additions of a reduced loss.
@@ -132,22 +58,21 @@ double reduction_depth(const Problem& p, const ErrorBudget& b) {
   return twice ? depth(p.t) + depth(p.n / p.t) : depth(p.n);
 }
 
-double lower_divisor(Reference& ref, std::int64_t row) {
-  return ref.test_case().problem.is_mean() ? magnitude_lower(ref.divisor(row)) : 1;
-}
-
 /// Sum or mean of the rows' losses; perplexity is taken of it afterwards.
-Rounded reduced_loss(Reference& ref, const ErrorBudget& b) {
+Rounded reduced_loss(Reference& ref, const Ground& g) {
   const Problem& p = ref.test_case().problem;
-  const Arithmetic a(b);
+  const ErrorBudget& b = g.budget;
+  const Arithmetic& a = g.a;
+  const double depth = reduction_depth(p, b);
+  DivisionRoundings divisions(ref.test_case(), b);
   Rounded total;
   double amplified = 1;
   for (std::int64_t r = 0; r < p.n; ++r) {
     const double divisor = lower_divisor(ref, r);
     if (!counts(ref, r) || divisor == 0) continue;
-    Rounded loss = row_loss(ref, b, r);
+    Rounded loss = row_loss(ref, g, r);
     const double size = loss.size;
-    loss = a.rounded(loss, reduction_depth(p, b) + division_roundings(ref.test_case(), b, r));
+    loss = a.rounded(loss, depth + divisions.of_row(r));
     total.size += times(size, 1 / divisor);
     total.error += times(loss.error, 1 / divisor);
     amplified = std::max(amplified, 1 / divisor);
@@ -179,13 +104,9 @@ bool counts(Reference& ref, std::int64_t row) {
 
 double unscaled_loss(Reference& ref, const ErrorBudget& b, std::int64_t row) {
   if (!counts(ref, row)) return 0;
-  const double size = loss_in_nats(ref, b, row).size;
-  const bool gaps = family(ref.test_case().problem.op) == Family::softmax;
-  return gaps ? std::max(size, ref.facts(row).greatest_gap) : size;
-}
-
-double unscaled_grad(Reference& ref, const ErrorBudget& b, std::int64_t row, std::int64_t j) {
-  return counts(ref, row) ? gradient_in_nats(ref, b, row, j).size : 0;
+  const Op op = ref.test_case().problem.op;
+  const double size = loss_in_nats(ref, Ground(b, ref.test_case().problem.v), row).size;
+  return family(op) == Family::softmax ? std::max(size, ref.facts(row).greatest_gap) : size;
 }
 
 double ulp(double x, DType d) {
@@ -195,42 +116,46 @@ double ulp(double x, DType d) {
   return std::ldexp(1.0, e - f.precision + 1);
 }
 
-double row_loss_bound(Reference& ref, const ErrorBudget& b, std::int64_t row) {
-  return counts(ref, row) ? row_loss(ref, b, row).error : 0;
+struct LossBounds::Impl {
+  Reference& ref;
+  ErrorBudget budget;
+  Ground ground;
+
+  Impl(Reference& r, const ErrorBudget& b)
+      : ref(r), budget(b), ground(budget, r.test_case().problem.v) {}
+};
+
+LossBounds::LossBounds(Reference& ref, const ErrorBudget& b)
+    : impl_(std::make_unique<Impl>(ref, b)) {}
+
+LossBounds::~LossBounds() = default;
+
+double LossBounds::row(std::int64_t r) {
+  return counts(impl_->ref, r) ? row_loss(impl_->ref, impl_->ground, r).error : 0;
 }
 
-/// L10, as is grad_bound.
-double loss_bound(Reference& ref, const ErrorBudget& b, std::int64_t i) {
-  const Problem& p = ref.test_case().problem;
+/// L10, as are those of gradients.
+double LossBounds::element(std::int64_t i) {
+  const Problem& p = impl_->ref.test_case().problem;
+  const ErrorBudget& b = impl_->budget;
   Rounded loss;
-  if (p.reduction != Reduction::none) loss = reduced_loss(ref, b);
-  else if (counts(ref, i)) loss = row_loss(ref, b, i);
+  if (p.reduction != Reduction::none) loss = reduced_loss(impl_->ref, impl_->ground);
+  else if (counts(impl_->ref, i)) loss = row_loss(impl_->ref, impl_->ground, i);
   else return 0;
   if (p.unit == Unit::perplexity) return perplexity_bound(loss, b);
   return finished(loss, b);
 }
 
+double row_loss_bound(Reference& ref, const ErrorBudget& b, std::int64_t row) {
+  return LossBounds(ref, b).row(row);
+}
+
+double loss_bound(Reference& ref, const ErrorBudget& b, std::int64_t i) {
+  return LossBounds(ref, b).element(i);
+}
+
 double grad_bound(Reference& ref, const ErrorBudget& b, std::int64_t row, std::int64_t j) {
-  const TestCase& c = ref.test_case();
-  const Problem& p = c.problem;
-  const double upstream = std::fabs(c.upstream_of(row));
-  const double divisor = counts(ref, row) ? lower_divisor(ref, row) : 0;
-  if (upstream == 0 || divisor == 0) return 0;
-  const Arithmetic a(b);
-  const Rounded nats = gradient_in_nats(ref, b, row, j);
-  const bool scaled = p.upstream != Upstream::one;
-  const double roundings =
-      unit_roundings(p) + (scaled ? 1 : 0) + division_roundings(c, b, row);
-  // The upstream first: it and the divisor alone may leave the doubles.
-  const auto scaled_up = [&](double x) {
-    return times(times(x, upstream), unit_factor(p) / divisor * kOutward);
-  };
-  Rounded g = a.rounded({scaled_up(nats.size), scaled_up(nats.error)}, roundings);
-  // A scaling's result may be subnormal, and the next one magnifies that.
-  const double magnified =
-      std::max(1.0, upstream) * std::max(1.0, 1 / divisor) * std::max(1.0, unit_factor(p));
-  g.error += std::min(roundings, 8.0) * magnified * a.omega();
-  return finished(g, b);
+  return GradBounds(ref, b).element(row, j);
 }
 
 }  // namespace xent

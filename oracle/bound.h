@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "core/error_budget.h"
 #include "oracle/reference.h"
@@ -15,14 +16,26 @@ namespace xent {
 double loss_bound(Reference&, const ErrorBudget&, std::int64_t i);
 double grad_bound(Reference&, const ErrorBudget&, std::int64_t row, std::int64_t j);
 
+/// loss_bound and row_loss_bound of many rows. One object a thread.
+class LossBounds {
+ public:
+  LossBounds(Reference&, const ErrorBudget&);
+  ~LossBounds();
+  double element(std::int64_t i);
+  double row(std::int64_t row);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
 /// The bound of a row's loss before reduction and rounding to the output format; 0 where the row is
 /// ignored.
 double row_loss_bound(Reference&, const ErrorBudget&, std::int64_t row);
 
-/// Upper bounds of the magnitudes that a kernel meets on the way: a row's loss and gradient before
-/// unit, upstream and reduction, and the gaps that target mass multiplies.
+/// Upper bound of the magnitudes that a kernel meets on the way to a row's loss before unit and
+/// reduction, the gaps that target mass multiplies among them.
 double unscaled_loss(Reference&, const ErrorBudget&, std::int64_t row);
-double unscaled_grad(Reference&, const ErrorBudget&, std::int64_t row, std::int64_t j);
 
 /// The row is not ignored.
 bool counts(Reference&, std::int64_t row);

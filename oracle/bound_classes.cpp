@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "oracle/bound_row.h"
+#include "oracle/bound_elements.h"
 
 namespace xent {
 namespace {
@@ -125,12 +125,12 @@ Rounded residual(const Functions& f, double x, double y) {
   return {std::max(size, accurate.size), std::max(naive.error, accurate.error)};
 }
 
-Rounded binary_term(const Functions& f, const TestCase& c, std::int64_t row, std::int64_t j) {
+Rounded binary_term(const Functions& f, const TestCase& c, double log_floor, std::int64_t row,
+                    std::int64_t j) {
   const double x = c.logit(row, j), y = label(c, row, j);
   switch (c.problem.op) {
     case Op::bce_logits: return logit_term(f, x, y);
-    case Op::bce_prob:
-      return probability_term(f, x, y, find_dialect(c.problem.dialect).conventions.log_floor);
+    case Op::bce_prob: return probability_term(f, x, y, log_floor);
     default: {
       const Rounded d = residual(f, x, y);
       return f.a.product(d, d);
@@ -150,60 +150,56 @@ Rounded binary_loss(Reference& ref, const ErrorBudget& budget, std::int64_t row)
   const TestCase& c = ref.test_case();
   const ErrorBudget b = settled(budget);
   const Functions f(b);
+  const double floor = find_dialect(c.problem.dialect).conventions.log_floor;
   Rounded total;
   for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    Rounded term = binary_term(f, c, row, j);
+    Rounded term = binary_term(f, c, floor, row, j);
     if (c.problem.weights) term = f.a.product({std::fabs(c.weight_of(j)), 0}, term);
     add_to(total, term);
   }
   return added(f.a, b, c.problem, total);
 }
 
-Rounded binary_gradient(Reference& ref, const ErrorBudget& budget, std::int64_t row,
-                        std::int64_t j) {
-  const TestCase& c = ref.test_case();
-  const ErrorBudget b = settled(budget);
-  const Functions f(b);
+namespace {
+
+/// (1 - y) / (1 - x) - y / x, or (x - y) / (x (1 - x)): at most four roundings of each part.
+Rounded probability_gradient(const Functions& f, double x, double y) {
+  const double parts = (y == 1 ? 0 : std::fabs((1 - y) / (1 - x))) + std::fabs(times(y, 1 / x));
+  return f.a.rounded({parts * kOutward, 2 * f.a.omega()}, 5);
+}
+
+Rounded squared_sigmoid_gradient(const Functions& f, double x, double y) {
+  const Rounded p = f.sigmoid(x);
+  // 1 - sigma, subtracted or as sigma(-x).
+  Rounded rest = f.sigmoid(-x);
+  if (f.b.target != TargetForm::accurate) rest.error += p.error + f.a.u();
+  const Rounded g = f.a.product(f.a.product(residual(f, x, y), p), rest);
+  return {2 * g.size, 2 * g.error};
+}
+
+Rounded binary_gradient(const Functions& f, const TestCase& c, std::int64_t row, std::int64_t j) {
   const double x = c.logit(row, j), y = label(c, row, j);
-  Rounded g;
-  if (c.problem.op == Op::bce_logits) {
-    g = residual(f, x, y);
-  } else if (c.problem.op == Op::bce_prob) {
-    // (1 - y) / (1 - x) - y / x, or (x - y) / (x (1 - x)): at most four roundings of each part.
-    const double parts = (y == 1 ? 0 : std::fabs((1 - y) / (1 - x))) + std::fabs(times(y, 1 / x));
-    g = f.a.rounded({parts * kOutward, 2 * f.a.omega()}, 5);
-  } else {
-    const Rounded p = f.sigmoid(x);
-    // 1 - sigma, subtracted or as sigma(-x).
-    Rounded rest = f.sigmoid(-x);
-    if (b.target != TargetForm::accurate) rest.error += p.error + f.a.u();
-    const Rounded d = residual(f, x, y);
-    g = f.a.product(f.a.product(d, p), rest);
-    g = {2 * g.size, 2 * g.error};
-  }
+  const Op op = c.problem.op;
+  const Rounded g = op == Op::bce_logits ? residual(f, x, y)
+                    : op == Op::bce_prob ? probability_gradient(f, x, y)
+                                         : squared_sigmoid_gradient(f, x, y);
   return c.problem.weights ? f.a.product({std::fabs(c.weight_of(j)), 0}, g) : g;
 }
 
-namespace {
-
 /// L9.
-double information_error(const RowFacts& f, const ErrorBudget& b, const Problem& p) {
-  if (b.kl == KlForm::any) {
-    return largest(b, &ErrorBudget::kl, {KlForm::difference, KlForm::quotient, KlForm::accurate},
-                   [&](const ErrorBudget& c) { return information_error(f, c, p); });
-  }
-  const RowBound r(f, b, p.v);
-  const double h = r.depth();
+double information_error(const RowFacts& f, const Ground& g, Op op, KlForm form) {
+  const ErrorBudget& b = g.budget;
+  const double h = g.depth;
   const double logs = b.log_abs * f.mass;
   double bracket = (b.log_rel + 1 + h) * f.terms + logs;
   double products = 1;
-  if (p.op == Op::kl && b.kl == KlForm::difference) {
+  if (op == Op::kl && form == KlForm::difference) {
     bracket = b.log_rel * f.log_terms + 2 * logs + (2 + h) * f.terms;
-  } else if (p.op == Op::kl && b.kl == KlForm::quotient) {
+  } else if (op == Op::kl && form == KlForm::quotient) {
     bracket += f.mass;
     // A subnormal p / q moves its term by at most 2 q omega_o, and q <= 1.
     products = 3;
-  } else if (p.op == Op::kl) {
+  } else if (op == Op::kl) {
     // Of log1p at d >= -1/2 the condition number is at most 1/log 2 < 1.4428, and as much for
     // log(p/q) beyond a factor of 2. Far terms have two logarithms, of which |log| sums to > 1.
     bracket = (b.log_rel + 2.4428 + h) * f.terms + logs +
@@ -211,27 +207,31 @@ double information_error(const RowFacts& f, const ErrorBudget& b, const Problem&
     // Flushed to zero, p - q moves its term by at most 2 omega_o.
     products = 3;
   }
-  return r.rigorous(bracket, products * static_cast<double>(p.v) * r.omega_of_product());
+  return RowBound(f, g).rigorous(bracket, products * g.n * g.omega_of_product);
 }
 
 }  // namespace
 
-Rounded information_loss(Reference& ref, const ErrorBudget& b, std::int64_t row) {
+Rounded information_loss(Reference& ref, const Ground& g, std::int64_t row) {
   const TestCase& c = ref.test_case();
+  const Op op = c.problem.op;
   const RowFacts& f = ref.facts(row);
-  if (c.problem.op == Op::cross_entropy && !has_vector_targets(c.problem)) {
-    return Functions(b).log(c.logit(row, *c.scored_class(row)));
+  if (op == Op::cross_entropy && !has_vector_targets(c.problem)) {
+    return Functions(g.budget).log(c.logit(row, *c.scored_class(row)));
   }
-  return {f.terms, information_error(f, b, c.problem)};
+  const auto error = [&](KlForm form) { return information_error(f, g, op, form); };
+  if (g.budget.kl != KlForm::any) return {f.terms, error(g.budget.kl)};
+  return {f.terms, std::max({error(KlForm::difference), error(KlForm::quotient),
+                             error(KlForm::accurate)})};
 }
 
-Rounded information_gradient(Reference& ref, const ErrorBudget& b, std::int64_t row,
+namespace {
+
+Rounded information_gradient(const Functions& f, const TestCase& c, std::int64_t row,
                              std::int64_t j) {
-  const TestCase& c = ref.test_case();
-  const Functions f(b);
   const double x = c.logit(row, j);
   if (c.problem.op == Op::entropy) {
-    Rounded g = f.log(x);
+    const Rounded g = f.log(x);
     const double size = std::fabs(std::log(x) + 1) * kOutward + g.size * 0x1p-50;
     return {size, g.error + f.a.u() * (size + g.error)};
   }
@@ -241,6 +241,8 @@ Rounded information_gradient(Reference& ref, const ErrorBudget& b, std::int64_t 
   // A quotient, or a reciprocal and a product.
   return f.a.rounded({std::fabs(p / x) * kOutward, f.a.omega()}, 2);
 }
+
+}  // namespace
 
 Rounded nll_loss(Reference& ref, const ErrorBudget& b, std::int64_t row) {
   const TestCase& c = ref.test_case();
@@ -253,21 +255,31 @@ Rounded nll_loss(Reference& ref, const ErrorBudget& b, std::int64_t row) {
   }
   const double size = ref.facts(row).mass_logit;
   double least = static_cast<double>(p.v) * a.omega();
-  for (std::int64_t j = 0; j < p.v; ++j) {
-    if (is_subnormal_mass(c, b, row, j)) {
-      least += times(std::fabs(c.logit(row, j)), mass_underflow(p, a));
-    }
-  }
+  for_subnormal_masses(c, b, row, [&](std::int64_t j) {
+    least += times(std::fabs(c.logit(row, j)), mass_underflow(p, a));
+  });
   const Rounded terms = a.rounded({size, least}, mass_roundings(p) + 2);
   return added(a, b, p, terms);
 }
 
-Rounded nll_gradient(Reference& ref, const ErrorBudget& b, std::int64_t row, std::int64_t j) {
+void class_elements(Reference& ref, const ErrorBudget& budget, std::int64_t row,
+                    std::int64_t first, std::int64_t count, RoundedBlock& out) {
   const TestCase& c = ref.test_case();
-  const Arithmetic a(b);
-  const double count = mass_roundings(c.problem);
-  const double size = mass_of(c, row, j);
-  return a.rounded({size, mass_underflow(c.problem, a)}, count);
+  const Op op = c.problem.op;
+  const ErrorBudget b = settled(budget);
+  const Functions f(b);
+  if (op == Op::nll) masses_of(c, row, first, count, out.size);
+  const double roundings = mass_roundings(c.problem);
+  const double underflow = mass_underflow(c.problem, f.a);
+  const bool binary = op == Op::bce_logits || op == Op::bce_prob || op == Op::mse_sigmoid;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t j = first + i;
+    const Rounded g = op == Op::nll ? f.a.rounded({out.size[i], underflow}, roundings)
+                      : binary      ? binary_gradient(f, c, row, j)
+                                    : information_gradient(f, c, row, j);
+    out.size[i] = g.size;
+    out.error[i] = g.error;
+  }
 }
 
 }  // namespace xent

@@ -4,8 +4,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
+
+#include "oracle/load_block.h"
 
 namespace xent {
+namespace {
+
+/// A product below the least double is not 0.
+double product_of_mass(double w, double y, double share) {
+  const double b = std::fabs(w) * (std::fabs(y) + share) * kOutward;
+  const bool zero = w == 0 || std::fabs(y) + share == 0;
+  return zero ? 0 : std::max(b, std::numeric_limits<double>::denorm_min());
+}
+
+}  // namespace
 
 double power_of_two_up(int e) {
   return std::max(std::ldexp(1.0, e), std::numeric_limits<double>::denorm_min());
@@ -51,24 +64,32 @@ Rounded Arithmetic::rounded(Rounded a, double count) const {
   return {a.size, (a.error + times(gamma(count), a.size + a.error)) * kOutward};
 }
 
-RowBound::RowBound(const RowFacts& facts, const ErrorBudget& budget, std::int64_t v,
-                   bool exact_ties)
-    : f_(facts),
-      b_(budget),
-      n_(static_cast<double>(v)),
-      exact_ties_(exact_ties),
-      format_(format(budget.accumulate)) {
-  u_ = unit_roundoff(b_.accumulate);
-  depth_ = addition_depth(b_.order, v, b_.lanes, b_.block);
-  if (b_.order == SumOrder::compensated) depth_ += 4 * n_ * u_;
+Ground::Ground(const ErrorBudget& b, std::int64_t v)
+    : budget(b), a(b), n(static_cast<double>(v)), exp_slope(1 + b.exp_arg) {
+  const Format f = format(b.accumulate);
+  const int least_exponent = f.emin - f.precision + 1;
+  depth = addition_depth(b.order, v, b.lanes, b.block);
+  if (b.order == SumOrder::compensated) depth += 4 * n * a.u();
   // A path has at most n maxima; where the maximum stays, the factor is exp(0) = 1.
-  rescales_ = b_.online ? n_ : 0;
-  dead_gap_ =
-      b_.flush_to_zero ? -format_.emin * M_LN2 : (format_.precision - format_.emin) * M_LN2;
-  if (b_.exp_cutoff > -dead_gap_) dead_gap_ = -b_.exp_cutoff;
-  sigma_ = b_.exp_rel + (1 + b_.exp_arg) * live_gap(f_.mean_gap) + order_term(true) +
-           (rescales_ + 1) * n_ * omega() / u_;
-  sigma_rest_ = b_.exp_rel + (1 + b_.exp_arg) * live_gap(f_.rest_gap) +
+  rescales = b.online ? n : 0;
+  dead_gap = b.flush_to_zero ? -f.emin * M_LN2 : (f.precision - f.emin) * M_LN2;
+  if (b.exp_cutoff > -dead_gap) dead_gap = -b.exp_cutoff;
+  // Of a function whose relative error is `rel` u where results are normal.
+  const auto omega_of = [&](double rel) {
+    return b.flush_to_zero ? power_of_two_up(f.emin)
+                           : std::max(1.0, rel) * power_of_two_up(least_exponent);
+  };
+  omega = std::max(std::exp(b.exp_cutoff), omega_of(b.exp_rel));
+  omega_of_log = omega_of(b.log_rel);
+  omega_of_product = power_of_two_up(b.flush_to_zero ? f.emin : least_exponent - 1);
+}
+
+RowBound::RowBound(const RowFacts& facts, const Ground& ground, bool exact_ties)
+    : f_(facts), g_(ground), exact_ties_(exact_ties) {
+  const ErrorBudget& b = g_.budget;
+  sigma_ = b.exp_rel + g_.exp_slope * live_gap(f_.mean_gap) + order_term(true) +
+           (g_.rescales + 1) * g_.n * g_.omega / u();
+  sigma_rest_ = b.exp_rel + g_.exp_slope * live_gap(f_.rest_gap) +
                 order_term(f_.ties > 1 || !f_.target_is_max);
   below_ = (static_cast<double>(std::max<std::int64_t>(f_.ties, 1) - 1) + f_.below_max) * kOutward;
   // log(1 + x) <= x keeps the digits of a small log s.
@@ -79,32 +100,23 @@ double RowBound::sigma_below() const {
   // The gaps of the others, weighted: s mean_gap / (s - 1).
   const double least = below_ * (1 - 0x1p-38);
   const double gap = least > 0 ? f_.sum * f_.mean_gap / least * kOutward : kNoBound;
-  return b_.exp_rel + (1 + b_.exp_arg) * live_gap(gap) + order_term(f_.ties > 1);
-}
-
-double RowBound::omega() const {
-  return std::max(std::exp(b_.exp_cutoff), omega_of(b_.exp_rel));
-}
-
-double RowBound::omega_of_product() const {
-  return power_of_two_up(b_.flush_to_zero ? format_.emin : least_exponent() - 1);
+  return g_.budget.exp_rel + g_.exp_slope * live_gap(gap) + order_term(f_.ties > 1);
 }
 
 double RowBound::omega_of_rest() const {
-  return (rescales_ + 1) * std::max(0.0, n_ - 1) * omega();
+  return (g_.rescales + 1) * std::max(0.0, g_.n - 1) * g_.omega;
 }
 
-double RowBound::omega_of(double rel) const {
-  return b_.flush_to_zero ? power_of_two_up(format_.emin)
-                          : std::max(1.0, rel) * power_of_two_up(least_exponent());
+double RowBound::all_orders(double extra) const {
+  const double tau =
+      u() * (exp_error(f_.greatest_gap) + in_order() + g_.budget.log_rel + 4 + extra);
+  return tau <= 0.125 ? 1 + 4 * tau : kNoBound;
 }
 
 double RowBound::rigorous(double bracket, double absolute, double extra) const {
-  const double tau =
-      u_ * (exp_error(f_.greatest_gap) + depth_ + rescales_ * (b_.exp_rel + 1) + b_.log_rel + 4 +
-            extra);
-  if (!(tau <= 0.125)) return kNoBound;
-  return (1 + 4 * tau) * (u_ * bracket + absolute) * kOutward + kLeast;
+  const double factor = all_orders(extra);
+  if (factor == kNoBound) return kNoBound;
+  return factor * (u() * bracket + absolute) * kOutward + kLeast;
 }
 
 /// Roundings of the additions and rescalings, relative to a sum that is at least 1 because it
@@ -112,11 +124,10 @@ double RowBound::rigorous(double bracket, double absolute, double extra) const {
 /// others are ones, each partial sum that holds a one is an integer, and only that weight is
 /// lost, in any order; the 2 covers the errors that the weight itself has gathered.
 double RowBound::order_term(bool holds_maximum) const {
-  const double in_order = depth_ + rescales_ * (b_.exp_rel + 1);
-  const double weight = f_.below_max + n_ * omega();
-  const bool integers = holds_maximum && exact_ties_ && weight <= u_ / 4 &&
-                        static_cast<double>(f_.ties) * u_ <= 1 && exponential_of_maximum_is_one();
-  return integers ? std::min(in_order, 2 * weight / u_) : in_order;
+  const double weight = f_.below_max + g_.n * g_.omega;
+  const bool integers = holds_maximum && exact_ties_ && weight <= u() / 4 &&
+                        static_cast<double>(f_.ties) * u() <= 1 && exponential_of_maximum_is_one();
+  return integers ? std::min(in_order(), 2 * weight / u()) : in_order();
 }
 
 /// A kernel of unknown order may also fuse the shift, exp2(fma(z, K, -fl(m K))): its argument at
@@ -125,7 +136,7 @@ double RowBound::order_term(bool holds_maximum) const {
 bool RowBound::exponential_of_maximum_is_one() const {
   int exponent = 0;
   const double mantissa = std::frexp(std::fabs(f_.max), &exponent);
-  return b_.order != SumOrder::any || f_.ties == 1 || f_.max == 0 || mantissa == 0.5;
+  return g_.budget.order != SumOrder::any || f_.ties == 1 || f_.max == 0 || mantissa == 0.5;
 }
 
 double mass_roundings(const Problem& p) {
@@ -137,34 +148,51 @@ double mass_roundings(const Problem& p) {
 double mass_of(const TestCase& c, std::int64_t row, std::int64_t j) {
   const Problem& p = c.problem;
   const double share = p.smoothing / static_cast<double>(p.v);
-  const bool named = has_vector_targets(p) || c.scored_class(row) == j;
-  if (!named && p.smoothing == 0) return 0;
-  const double w = std::fabs(c.weight_of(j));
+  const double y = has_vector_targets(p)     ? c.target.at(row * p.v + j)
+                   : c.scored_class(row) == j ? 1
+                                              : 0;
+  return product_of_mass(c.weight_of(j), y, share);
+}
+
+void masses_of(const TestCase& c, std::int64_t row, std::int64_t first, std::int64_t count,
+               double* out) {
+  const Problem& p = c.problem;
+  const double share = p.smoothing / static_cast<double>(p.v);
+  alignas(64) double w[kMasses];
+  if (p.weights) load_block(c.weight, first, count, w);
+  else std::fill_n(w, count, 1.0);
   if (has_vector_targets(p)) {
-    return w * (std::fabs(c.target.at(row * p.v + j)) + share) * kOutward;
+    load_block(c.target, row * p.v + first, count, out);
+  } else {
+    const std::int64_t y = *c.scored_class(row) - first;
+    std::fill_n(out, count, 0.0);
+    if (y >= 0 && y < count) out[y] = 1;
   }
-  return (c.scored_class(row) == j ? w + w * share : w * share) * kOutward;
+  for (std::int64_t i = 0; i < count; ++i) out[i] = product_of_mass(w[i], out[i], share);
+}
+
+double subnormal_mass_limit(const ErrorBudget& b) {
+  return std::ldexp(1.0, format(b.accumulate).emin + 1);
 }
 
 bool is_subnormal_mass(const TestCase& c, const ErrorBudget& b, std::int64_t row,
                        std::int64_t j) {
   if (mass_roundings(c.problem) == 0) return false;
   const double mass = mass_of(c, row, j);
-  return mass > 0 && mass < std::ldexp(1.0, format(b.accumulate).emin + 1);
+  return mass > 0 && mass < subnormal_mass_limit(b);
 }
 
 double mass_underflow(const Problem& p, const Arithmetic& a) {
   return mass_roundings(p) == 0 ? 0 : 2 * a.omega();
 }
 
-double lost_mass(const SoftmaxRow& s) {
+double lost_mass(const RowOfLogits& s) {
   const TestCase& c = s.ref.test_case();
+  const double underflow = mass_underflow(c.problem, s.a);
   double lost = 0;
-  for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    if (is_subnormal_mass(c, s.b, s.row, j)) {
-      lost += mass_underflow(c.problem, s.a) * (s.r.log_sum() + s.gap(j));
-    }
-  }
+  for_subnormal_masses(c, s.b, s.row, [&](std::int64_t j) {
+    lost += underflow * (s.r.log_sum() + s.gap(j));
+  });
   return lost * kOutward;
 }
 

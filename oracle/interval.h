@@ -115,6 +115,14 @@ inline bool beyond_doubles(mpfr_srcptr x) {
   return beyond;
 }
 
+/// hi + lo +- rad of an enclosure of a number.
+template <class I>
+I interval_of(const Enclosure& e) {
+  I radius;
+  mpfi_interv_d(raw(radius), -e.rad, e.rad);
+  return I(e.hi) + I(e.lo) + radius;
+}
+
 /// The interval as hi + lo +- rad. A number above every double is plus_inf; an interval that
 /// reaches beyond what rounds to a double gets an infinite radius, which decides nothing.
 template <class I>

@@ -5,38 +5,14 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "core/error_budget.h"
 #include "core/kernel.h"
-#include "core/results.h"
 #include "core/verdict.h"
+#include "oracle/error_samples.h"
 #include "oracle/reference.h"
 
 namespace xent {
-
-/// Errors of many outputs, as histograms of 64 bins an octave: percentiles are the upper edge of
-/// their bin (within 1.1 %), everything else is exact.
-class ErrorSamples {
- public:
-  void add(double over_bound, double ulp, double absolute, double conditioned);
-  /// A wrong output without a finite error: infinitely beyond its bound, in no other figure.
-  void add_unbounded();
-  void append(const ErrorSamples&);
-  ErrorProfile profile() const;
-  std::int64_t size() const { return size_; }
-  double error_over_bound() const { return max_over_bound_; }
-
- private:
-  using Histogram = std::map<int, std::int64_t>;
-  double quantile(const Histogram&, double q) const;
-
-  std::int64_t size_ = 0;
-  Histogram over_bound_, ulp_;
-  double max_over_bound_ = 0, sum_over_bound_ = 0;
-  double worst_ulp_ = 0, sum_ulp_ = 0, sum_abs_ulp_ = 0;
-  double max_abs_ = 0, max_conditioned_ = 0;
-};
 
 /// What came of comparing some outputs with enclosures.
 struct Judgement {
@@ -54,9 +30,28 @@ struct Judgement {
 /// Every element of an output against the exact answer, within the bound that follows from the
 /// budget. NaN where a number is expected fails; an infinity is right where the exact value, give
 /// or take the bound, passes the format's overflow threshold. An undecided element asks for the
-/// next level and is inconclusive after the last.
+/// next level and is inconclusive after the last. Rows are judged by several threads at once, with
+/// the same result for any number of them.
+///
+/// Of a large case the gradient first: Reference then keeps what the losses need.
 Judgement judge_loss(Reference&, const ErrorBudget&, const Tensor& loss);
 Judgement judge_grad(Reference&, const ErrorBudget&, const Tensor& grad);
+
+/// While one lives, judge_loss and judge_grad of its thread go no further than to a row that fails:
+/// the verdict is what it would be, message, counts and errors are not.
+class VerdictAlone {
+ public:
+  VerdictAlone();
+  ~VerdictAlone();
+  VerdictAlone(const VerdictAlone&) = delete;
+  VerdictAlone& operator=(const VerdictAlone&) = delete;
+
+ private:
+  bool before_;
+};
+
+/// How many threads judge_loss and judge_grad start from now on, in any thread; 1 until it is said.
+void set_judge_threads(int);
 
 /// One value against an enclosure that can be asked for more precision.
 /// `what` starts the message: "loss[3]".

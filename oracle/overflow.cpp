@@ -14,7 +14,7 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 /// No row's loss is below 0.
-bool never_negative(const TestCase& c) {
+bool no_negative_loss(const TestCase& c) {
   const Problem& p = c.problem;
   const bool binary = p.op == Op::bce_logits || p.op == Op::bce_prob;
   if ((p.op != Op::ce && !binary) || p.weights) return false;
@@ -34,19 +34,6 @@ bool any_row_of(Reference& ref, std::int64_t i, const Holds& holds) {
     if (counts(ref, r) && holds(r)) return true;
   }
   return false;
-}
-
-/// A sum may pass the format's largest number on the way to a mean, or to a sum of both signs, that
-/// does not.
-bool sum_overflows(Reference& ref, DType accumulate) {
-  const Problem& p = ref.test_case().problem;
-  const bool cancels = p.reduction == Reduction::sum && !never_negative(ref.test_case());
-  if (!p.is_mean() && !cancels) return false;
-  double sum = 0;
-  for (std::int64_t r = 0; r < p.n; ++r) {
-    if (counts(ref, r)) sum += ref.facts(r).loss;
-  }
-  return sum >= overflow_threshold(accumulate) / 2;
 }
 
 /// A row's terms may pass the largest number before a target mass or a mean brings them back.
@@ -133,44 +120,97 @@ double overflow_threshold(DType d) {
   return std::ldexp(2 - std::ldexp(1.0, -f.precision), f.emax);
 }
 
-bool loss_lost_on_the_way(Reference& ref, const ErrorBudget& b, std::int64_t i, double got,
-                          const Enclosure& exact) {
+LostOutputs::LostOutputs(Reference& ref, const ErrorBudget& b) : ref_(ref), b_(b) {}
+
+bool LostOutputs::never_negative() {
+  if (!never_negative_) never_negative_ = no_negative_loss(ref_.test_case());
+  return *never_negative_;
+}
+
+/// A sum may pass the format's largest number on the way to a mean, or to a sum of both signs, that
+/// does not.
+bool LostOutputs::sum_overflows() {
+  const Problem& p = ref_.test_case().problem;
+  const bool cancels = p.reduction == Reduction::sum && !never_negative();
+  if (!p.is_mean() && !cancels) return false;
+  if (!sum_overflows_) {
+    double sum = 0;
+    for (std::int64_t r = 0; r < p.n; ++r) {
+      if (counts(ref_, r)) sum += ref_.facts(r).loss;
+    }
+    sum_overflows_ = sum >= overflow_threshold(b_.accumulate) / 2;
+  }
+  return *sum_overflows_;
+}
+
+bool LostOutputs::loss(std::int64_t i, double got, const Enclosure& exact) {
   if (std::isfinite(got) && got != 0 && exact.is_number()) return false;
-  const bool lost = never_negative(ref.test_case()) ? got == kInf : !std::isfinite(got);
-  const auto any = [&](const auto& holds) { return any_row_of(ref, i, holds); };
+  const bool lost = never_negative() ? got == kInf : !std::isfinite(got);
+  const auto any = [&](const auto& holds) { return any_row_of(ref_, i, holds); };
   if (exact.kind == Enclosure::Kind::nan) return false;
-  const bool scaled = ref.test_case().problem.scale != 1 && !std::isfinite(got);
-  if (scaled && any([&](std::int64_t r) { return scaled_logits_overflow(ref, b, r); })) {
+  const bool scaled = ref_.test_case().problem.scale != 1 && !std::isfinite(got);
+  if (scaled && any([&](std::int64_t r) { return scaled_logits_overflow(ref_, b_, r); })) {
     return true;
   }
   if (!exact.is_number() && std::isfinite(got) &&
-      any([&](std::int64_t r) { return mass_vanishes(ref, b, r); })) {
+      any([&](std::int64_t r) { return mass_vanishes(ref_, b_, r); })) {
     return true;
   }
-  if ((lost || got == 0) && any([&](std::int64_t r) { return divisor_overflows(ref, b, r); })) {
+  if ((lost || got == 0) && any([&](std::int64_t r) { return divisor_overflows(ref_, b_, r); })) {
     return true;
   }
   if (!lost) return false;
   const bool special = !exact.is_number();
-  if (any([&](std::int64_t r) { return factors_overflow(ref, b, r, special); })) return true;
-  return !special && (sum_overflows(ref, b.accumulate) || terms_overflow(ref, b, i) ||
-                      beyond_accumulation(exact, b));
+  if (any([&](std::int64_t r) { return xent::factors_overflow(ref_, b_, r, special); })) {
+    return true;
+  }
+  return !special && (sum_overflows() || terms_overflow(ref_, b_, i) ||
+                      beyond_accumulation(exact, b_));
 }
 
-bool grad_lost_on_the_way(Reference& ref, const ErrorBudget& b, std::int64_t row, std::int64_t j,
-                          double got, const Enclosure& exact) {
-  const Problem& p = ref.test_case().problem;
-  if (exact.kind == Enclosure::Kind::nan || !counts(ref, row)) return false;
-  if ((got == 0 || !std::isfinite(got)) && divisor_overflows(ref, b, row)) return true;
-  if (std::isfinite(got)) return false;
-  if (factors_overflow(ref, b, row, false)) return true;
-  if (p.scale != 1 && scaled_logits_overflow(ref, b, row)) return true;
+void LostOutputs::at_row(std::int64_t row) {
+  if (row_ == row) return;
+  row_ = row;
+  factors_overflow_.reset();
+  logits_overflow_.reset();
+}
+
+bool LostOutputs::factors_overflow(std::int64_t row) {
+  at_row(row);
+  if (!factors_overflow_) factors_overflow_ = xent::factors_overflow(ref_, b_, row, false);
+  return *factors_overflow_;
+}
+
+bool LostOutputs::logits_overflow(std::int64_t row) {
+  at_row(row);
+  if (!logits_overflow_) {
+    logits_overflow_ =
+        ref_.test_case().problem.scale != 1 && scaled_logits_overflow(ref_, b_, row);
+  }
+  return *logits_overflow_;
+}
+
+bool LostOutputs::grad_zeros(std::int64_t row) {
+  return counts(ref_, row) && divisor_overflows(ref_, b_, row);
+}
+
+bool LostOutputs::grad(std::int64_t row, std::int64_t j, double got, const Enclosure& exact,
+                       GradBounds& bounds) {
+  const Problem& p = ref_.test_case().problem;
+  if (exact.kind == Enclosure::Kind::nan || !counts(ref_, row)) return false;
+  if (std::isfinite(got)) return got == 0 && grad_zeros(row);
+  if (grad_zeros(row) || factors_overflow(row) || logits_overflow(row)) return true;
   if (!exact.is_number()) return false;
-  if (beyond_accumulation(exact, b)) return true;
-  // Before upstream or mean bring it back.
-  const bool scaled = p.upstream != Upstream::one || p.is_mean();
-  return scaled && std::isinf(got) &&
-         unscaled_grad(ref, b, row, j) >= overflow_threshold(b.accumulate) / 2;
+  if (beyond_accumulation(exact, b_)) return true;
+  // Before upstream, mean or the weight of a quotient bring it back, in any order.
+  const TestCase& c = ref_.test_case();
+  const double weight = p.op == Op::bce_prob ? std::fabs(c.weight_of(j)) : 1;
+  const bool scaled = p.upstream != Upstream::one || p.is_mean() || (weight > 0 && weight < 1);
+  if (!scaled || !std::isinf(got)) return false;
+  const double share = p.is_mean() ? 1 / magnitude_lower(ref_.divisor(row)) : 1;
+  const double most = std::max(1.0, std::fabs(c.upstream_of(row))) * std::max(1.0, share) *
+                      bounds.magnitude(row, j) / (weight > 0 ? std::min(1.0, weight) : 1);
+  return most >= overflow_threshold(b_.accumulate) / 2;
 }
 
 }  // namespace xent

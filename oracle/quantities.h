@@ -32,74 +32,80 @@ I slope_of(double x, const Problem& p) {
   return I(p.scale) * sech * sech;
 }
 
-/// Sum of all, or (skip >= 0) of all but one: skipped, not subtracted, so that nothing cancels.
+/// n x.
 template <class I>
-I sum_without(const std::vector<I>& terms, std::int64_t skip) {
-  I s(0);
-  for (std::size_t j = 0; j < terms.size(); ++j) {
-    if (static_cast<std::int64_t>(j) != skip) s += terms[j];
-  }
-  return s;
+I several(std::int64_t n, const I& x) {
+  return n == 1 ? x : I(I(static_cast<double>(n)) * x);
 }
 
-/// A row of logits. f is monotone, so that `top` is a class whose z is the exact maximum m, known
-/// or not: with gap_j = m - z_j its own gap is exactly 0 and its exponential exactly 1.
+/// A row of logits, of which equal ones may stand together: x_j stands count_j times. f is
+/// monotone, so that `top` is a j whose z is the exact maximum m, known or not: with gap_j =
+/// m - z_j its own gap is exactly 0 and its exponential exactly 1.
 template <class I>
 struct Softmax {
   std::vector<double> x;
-  std::int64_t top = 0;
-  std::vector<I> z;    ///< empty where f is the identity
-  std::vector<I> gap;  ///< m - z_j >= 0; 0 for absent classes
-  std::vector<I> e;    ///< exp(-gap_j); exactly 0 for absent classes
-  I rest;              ///< sum of e without top
+  std::vector<std::int64_t> count;  ///< empty: 1 each
+  std::size_t top = 0;
+  std::vector<I> z;  ///< empty where f is the identity
+  std::vector<I> e;  ///< exp(-gap_j); exactly 0 for absent classes
+  I m;
+  I rest;            ///< sum of e without one class of top
   I s, log_s, lse;
   bool capped = false;
 
   bool live(std::size_t j) const { return capped || !std::isinf(x[j]); }
   I logit(std::size_t j) const { return z.empty() ? I(x[j]) : z[j]; }
+  /// m - z_j >= 0; 0 for absent classes.
+  I gap(std::size_t j) const { return live(j) && x[j] != x[top] ? I(m - logit(j)) : I(0); }
+  std::int64_t many(std::size_t j) const { return count.empty() ? 1 : count[j]; }
+
+  /// Sum over all classes but one of j: left out, not subtracted, so that nothing cancels.
+  template <class Term>
+  I sum_without(std::size_t j, const Term& term) const {
+    I sum(0);
+    for (std::size_t k = 0; k < x.size(); ++k) {
+      const std::int64_t n = many(k) - (k == j ? 1 : 0);
+      if (n > 0) sum += several(n, I(term(k)));
+    }
+    return sum;
+  }
+  I rest_without(std::size_t j) const {
+    return sum_without(j, [&](std::size_t k) -> const I& { return e[k]; });
+  }
 };
 
 /// At least one logit is finite, none is +inf or NaN. log s = log1p(rest): s = 1 + rest.
 template <class I>
-Softmax<I> softmax_of(std::vector<double> x, const Problem& p) {
+Softmax<I> softmax_of(std::vector<double> x, const Problem& p,
+                      std::vector<std::int64_t> count = {}) {
   Softmax<I> r;
   const bool rising = p.scale > 0;
-  r.top = (rising ? std::max_element(x.begin(), x.end()) : std::min_element(x.begin(), x.end())) -
-          x.begin();
+  r.top = static_cast<std::size_t>((rising ? std::max_element(x.begin(), x.end())
+                                           : std::min_element(x.begin(), x.end())) -
+                                   x.begin());
   r.capped = p.softcap != 0;
   r.x = std::move(x);
-  const double x_top = r.x[static_cast<std::size_t>(r.top)];
-  const I m = logit_of<I>(x_top, p);
+  r.count = std::move(count);
+  const double x_top = r.x[r.top];
+  r.m = logit_of<I>(x_top, p);
   const bool identity = !r.capped && p.scale == 1;
-  r.gap.reserve(r.x.size());
   r.e.reserve(r.x.size());
   for (std::size_t j = 0; j < r.x.size(); ++j) {
-    const bool live = r.live(j);
-    I z_j = live ? logit_of<I>(r.x[j], p) : I(0);
-    r.gap.push_back(live && r.x[j] != x_top ? I(m - z_j) : I(0));
-    r.e.push_back(live ? exp_of(I(-r.gap[j])) : I(0));
-    if (!identity) r.z.push_back(std::move(z_j));
+    const bool again = j > 0 && r.x[j] == r.x[j - 1];
+    if (!identity) r.z.push_back(again ? r.z[j - 1] : r.live(j) ? logit_of<I>(r.x[j], p) : I(0));
+    r.e.push_back(again ? r.e[j - 1] : r.live(j) ? exp_of(I(-r.gap(j))) : I(0));
   }
-  r.rest = sum_without(r.e, r.top);
+  r.rest = r.rest_without(r.top);
   r.s = I(1) + r.rest;
   r.log_s = log1p_of(r.rest);
-  r.lse = m + r.log_s;
+  r.lse = r.m + r.log_s;
   return r;
 }
 
 /// -log softmax(z)_y = (m - z_y) + log s: two non-negative terms, the first exactly 0 at a maximum.
 template <class I>
-I index_loss(const Softmax<I>& s, std::int64_t y) {
-  return s.gap[static_cast<std::size_t>(y)] + s.log_s;
-}
-
-/// softmax(z)_j = e_j / s.
-template <class I>
-std::vector<I> probabilities_of(const Softmax<I>& s) {
-  std::vector<I> p;
-  p.reserve(s.e.size());
-  for (const I& e_j : s.e) p.push_back(e_j / s.s);
-  return p;
+I index_loss(const Softmax<I>& s, std::size_t y) {
+  return s.gap(y) + s.log_s;
 }
 
 /// log(1 + exp(-|x|)); 0 at infinite x.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +11,8 @@
 #include "core/test_case.h"
 
 namespace xent {
+
+struct Elements;  // oracle/simd/rows.h
 
 /// Of one row: what the error bounds depend on, in doubles rounded outward (upper bounds of
 /// magnitudes). Notation of oracle/README.md: z = logits after scale and softcap, m = max z,
@@ -46,14 +49,35 @@ struct RowFacts {
   double far_log_terms = 0;    ///< kl: the same where p / q overflows or is subnormal in the format
 };
 
+/// What a Reference computed so far.
+struct Work {
+  std::array<std::int64_t, 6> rows = {};  ///< built in doubles, in pairs, at the four MPFI levels
+  std::int64_t exact_elements = 0;        ///< gradients and probabilities asked of MPFI
+  std::int64_t bytes = 0;                 ///< that rows in doubles and in pairs hold now
+};
+
 /// The exact answer to one test case, as enclosures. One law: the exact value is inside.
-/// Level k computes with precisions 128, 256, 512, 1024 bits; nothing is computed before it is
-/// asked for, and then kept. Not thread-safe.
+///
+/// Levels: kQuick is doubles, 0 pairs of doubles (simd/rows.h), 1 to 4 MPFI at 128, 257, 513 and
+/// 1025 bits. A row that a level declines, and every row where the first two are unusable, is
+/// answered by the next one up. Nothing is computed before it is asked for; a row is built once.
+///
+/// Threads: several may ask for different rows at the same time. A reduced loss asks for all rows:
+/// one thread alone. Enclosures do not depend on threads, nor on the order of the questions.
+///
+/// Memory: a large case keeps the values of one row a thread (and of the rows built with it), that
+/// which it asked for last, of the others only losses and facts. Large is above 2^16 inputs for
+/// rows in doubles and pairs, above 2^20 for MPFI.
 class Reference {
  public:
-  static constexpr int kLevels = 4;
+  static constexpr int kQuick = -1;
+  static constexpr int kLevels = 5;  ///< levels 0 to 4
+  /// A single question at level 0 is answered with this relative radius, or by level 1; blocks of
+  /// elements as they come.
+  static constexpr double kSharp = 0x1p-88;
 
   explicit Reference(const TestCase&);  ///< keeps a copy
+  explicit Reference(std::shared_ptr<const TestCase>);
   ~Reference();
   Reference(const Reference&) = delete;
   Reference& operator=(const Reference&) = delete;
@@ -83,6 +107,19 @@ class Reference {
   Enclosure loss(std::int64_t i, int level = 0);
   /// Output element of the gradient (hvp: of H v), upstream and 1/D included; 0 in ignored rows.
   Enclosure grad(std::int64_t row, std::int64_t j, int level = 0);
+
+  /// The answer that all gradient elements of the row share instead of the formula's, if any.
+  std::optional<Enclosure> grad_special(std::int64_t row) const;
+  /// Gradient elements [first, first + count) of a row, count <= Elements::kMost, of rows of logits
+  /// with bounds of probabilities and gaps. False, and `out` void, where an element has no number
+  /// as answer: ask one by one.
+  bool elements(std::int64_t row, std::int64_t first, std::int64_t count, int level, Elements& out);
+  /// softmax(z) likewise; false where the row has none.
+  bool probabilities(std::int64_t row, std::int64_t first, std::int64_t count, int level,
+                     Elements& out);
+  /// Of a large case: drops the values of a row, but for its losses and facts.
+  void release(std::int64_t row);
+  Work work() const;
 
  private:
   struct Impl;

@@ -5,12 +5,6 @@
 
 namespace xent {
 
-double Divisions::groups_counted() const {
-  if (!per_sequence) return 1;
-  return static_cast<double>(
-      std::count_if(valid.begin(), valid.end(), [](std::int64_t n) { return n > 0; }));
-}
-
 Divisions::Divisions(const TestCase& c, const Conventions& conventions) {
   const Problem& p = c.problem;
   per_sequence = p.is_mean() && p.denominator == Denominator::sequence;
@@ -21,6 +15,10 @@ Divisions::Divisions(const TestCase& c, const Conventions& conventions) {
     if (is_ignored(c, r)) continue;
     ++valid[static_cast<std::size_t>(r / group_size)];
     ++all;
+  }
+  if (per_sequence) {
+    const auto count = [](std::int64_t rows) { return rows > 0; };
+    counted = static_cast<double>(std::count_if(valid.begin(), valid.end(), count));
   }
   if (!p.is_mean() || p.denominator == Denominator::number) return;
   const bool by_rows = p.denominator == Denominator::rows;

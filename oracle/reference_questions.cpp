@@ -3,6 +3,9 @@
 
 #include <cmath>
 #include <limits>
+#include <vector>
+
+#include "oracle/row_numbers.h"
 
 namespace xent {
 namespace {
@@ -15,11 +18,19 @@ double target_at(const TestCase& c, std::int64_t row, std::int64_t j) {
   return c.target.at(row * c.problem.v + j);
 }
 
+std::size_t at(std::int64_t j) { return static_cast<std::size_t>(j); }
+
 /// z_j, as far as classes of numbers go: a cap makes every number finite.
-double kind_of_logit(const TestCase& c, std::int64_t row, std::int64_t j) {
-  const double x = c.logit(row, j);
-  if (c.problem.softcap != 0 && std::isinf(x)) return 0;
-  return c.problem.scale < 0 ? -x : x;
+double kind_of_logit(const Problem& p, double x) {
+  if (p.softcap != 0 && std::isinf(x)) return 0;
+  return p.scale < 0 ? -x : x;
+}
+
+std::vector<double> row_of(const Tensor& t, const TestCase& c, std::int64_t row) {
+  return doubles_of(t, row * c.problem.v, c.problem.v);
+}
+std::vector<double> inputs_of(const TestCase& c, std::int64_t row) {
+  return row_of(c.input, c, row);
 }
 
 struct Survey {
@@ -28,8 +39,10 @@ struct Survey {
 
 Survey survey_of(const TestCase& c, std::int64_t row) {
   Survey s;
-  for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    const double z = kind_of_logit(c, row, j);
+  s.live = all_finite(c.input, row * c.problem.v, c.problem.v);
+  if (s.live) return s;
+  for (const double x : inputs_of(c, row)) {
+    const double z = kind_of_logit(c.problem, x);
     s.nan |= std::isnan(z);
     s.plus_inf |= z == kInf;
     s.masked |= z == -kInf;
@@ -41,18 +54,20 @@ Survey survey_of(const TestCase& c, std::int64_t row) {
 /// NaN or an infinity in what stands beside the input: vector targets, weights, direction.
 Asked stray(const TestCase& c, std::int64_t row, std::int64_t y) {
   const Problem& p = c.problem;
-  const bool vector = has_vector_targets(p);
-  if (!vector && !p.weights && p.dir != Dir::hvp) return std::nullopt;
   Asked found;
   const auto look = [&](double value) {
     if (std::isnan(value)) found = Question::nan_logit;
     else if (std::isinf(value) && !found) found = Question::plus_inf_logit;
   };
-  for (std::int64_t j = 0; j < p.v; ++j) {
-    if (vector) look(target_at(c, row, j));
-    if (p.weights && (vector || p.smoothing > 0 || j == y)) look(c.weight_of(j));
-    if (p.dir == Dir::hvp) look(c.direction.at(row * p.v + j));
-  }
+  const auto look_at = [&](const Tensor& t, std::int64_t first) {
+    if (all_finite(t, first, p.v)) return;
+    for (const double value : doubles_of(t, first, p.v)) look(value);
+  };
+  const bool vector = has_vector_targets(p);
+  if (vector) look_at(c.target, row * p.v);
+  if (p.weights && (vector || p.smoothing > 0)) look_at(c.weight, 0);
+  else if (p.weights && y >= 0) look(c.weight_of(y));
+  if (p.dir == Dir::hvp) look_at(c.direction, row * p.v);
   return found;
 }
 
@@ -61,8 +76,9 @@ RowQuestion masked_question(const TestCase& c, std::int64_t row, std::int64_t y)
   const Problem& p = c.problem;
   if (p.op != Op::ce && p.op != Op::nll) return {Question::masked_class};
   bool target = false, smoothed = false, weightless = false, negative = false;
+  const std::vector<double> x = inputs_of(c, row);
   for (std::int64_t j = 0; j < p.v; ++j) {
-    if (kind_of_logit(c, row, j) != -kInf) continue;
+    if (kind_of_logit(p, x[at(j)]) != -kInf) continue;
     const bool named = y >= 0 ? j == y : target_at(c, row, j) != 0;
     const bool mass = has_mass(c, row, j, y);
     target |= named && mass;
@@ -89,10 +105,13 @@ RowQuestion softmax_question(const TestCase& c, std::int64_t row, std::int64_t y
 
 RowQuestion nll_question(const TestCase& c, std::int64_t row, std::int64_t y) {
   if (const Asked found = stray(c, row, y)) return {found};
+  if (all_finite(c.input, row * c.problem.v, c.problem.v)) return {};
   RowQuestion r;
   bool masked = false;
+  const std::vector<double> inputs = inputs_of(c, row);
   for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    const double x = c.logit(row, j);
+    const double x = inputs[at(j)];
+    if (std::isfinite(x)) continue;
     const bool mass = has_mass(c, row, j, y);
     if (std::isnan(x) && mass) return {Question::nan_logit};
     if (std::isnan(x)) r = {Question::nan_logit, true};
@@ -110,23 +129,30 @@ RowQuestion self_information_question(const TestCase& c, std::int64_t row, std::
   if (q < 0) return {Question::negative_prob};
   if (q == kInf) return {Question::plus_inf_logit};
   if (q == 0) return {Question::zero_prob_model};
-  for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    if (std::isnan(c.logit(row, j))) return {Question::nan_logit, true};
+  if (all_finite(c.input, row * c.problem.v, c.problem.v)) return {};
+  for (const double x : inputs_of(c, row)) {
+    if (std::isnan(x)) return {Question::nan_logit, true};
   }
   return {};
 }
 
 RowQuestion probabilities_question(const TestCase& c, std::int64_t row) {
-  bool infinite = false, negative = false, model = false, both = false, zero = false;
-  for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    const double q = c.logit(row, j);
-    const double p = c.problem.op == Op::entropy ? q : target_at(c, row, j);
-    if (std::isnan(p) || std::isnan(q)) return {Question::nan_logit};
+  const Problem& problem = c.problem;
+  const Tensor& of_p = problem.op == Op::entropy ? c.input : c.target;
+  const std::int64_t first = row * problem.v;
+  if (all_positive(c.input, first, problem.v) && all_positive(of_p, first, problem.v)) return {};
+  bool nan = false, infinite = false, negative = false, model = false, both = false, zero = false;
+  const std::vector<double> ps = row_of(of_p, c, row), qs = inputs_of(c, row);
+  for (std::size_t j = 0; j < ps.size(); ++j) {
+    const double p = ps[j], q = qs[j];
+    nan |= std::isnan(p) || std::isnan(q);
     infinite |= p == kInf || q == kInf;
     negative |= p < 0 || q < 0;
-    if (p == 0) (q == 0 ? both : zero) = true;
-    else model |= q == 0;
+    both |= p == 0 && q == 0;
+    zero |= p == 0 && q != 0;
+    model |= p != 0 && q == 0;
   }
+  if (nan) return {Question::nan_logit};
   if (negative) return {Question::negative_prob};
   if (infinite) return {Question::plus_inf_logit};
   if (model) return {Question::zero_prob_model};
@@ -150,8 +176,10 @@ struct Ends {
 RowQuestion bce_prob_question(const TestCase& c, std::int64_t row) {
   bool outside = false;
   Ends ends;
-  for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    const double x = c.logit(row, j);
+  const bool inside = all_positive(c.input, row * c.problem.v, c.problem.v, true);
+  const std::vector<double> inputs = inside ? std::vector<double>() : inputs_of(c, row);
+  for (std::int64_t j = 0; j < std::ssize(inputs); ++j) {
+    const double x = inputs[at(j)];
     if (std::isnan(x)) return {Question::nan_logit};
     outside |= x < 0 || x > 1;
     if (x == 0 || x == 1) ends.add(c, row, j, x == 1);
@@ -165,8 +193,10 @@ RowQuestion bce_prob_question(const TestCase& c, std::int64_t row) {
 
 RowQuestion binary_logits_question(const TestCase& c, std::int64_t row) {
   Ends ends;
-  for (std::int64_t j = 0; j < c.problem.v; ++j) {
-    const double x = c.logit(row, j);
+  const bool finite = all_finite(c.input, row * c.problem.v, c.problem.v);
+  const std::vector<double> inputs = finite ? std::vector<double>() : inputs_of(c, row);
+  for (std::int64_t j = 0; j < std::ssize(inputs); ++j) {
+    const double x = inputs[at(j)];
     if (std::isnan(x)) return {Question::nan_logit};
     if (std::isinf(x)) ends.add(c, row, j, x > 0);
   }

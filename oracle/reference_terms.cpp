@@ -115,59 +115,75 @@ Term<I> divergence(Op op, double p, double q) {
 }
 
 template <class I>
-class RowOfTerms {
+class RowOfTerms final : public ExactRow<I> {
  public:
-  explicit RowOfTerms(const RowTask<I>& task) : task_(task), problem_(task.c.problem) {
-    if (problem_.op == Op::nll) mass_ = mass_of(task);
+  explicit RowOfTerms(const RowTask<I>& task)
+      : task_(task),
+        problem_(task.c.problem),
+        x_(input_row(task.c, task.row)),
+        y_(problem_.op == Op::entropy ? x_ : label_row(task.c, task.row, task.y)),
+        groups_(columns(), task.merge) {
+    if (problem_.op == Op::nll) mass_ = mass_of(task, groups_, y_);
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+      const Term<I> t = term(g);
+      loss_.value += several(groups_.count(g), t.loss);
+      if (t.loss_kind != Kind::number && loss_.kind != Kind::undefined) loss_.kind = t.loss_kind;
+    }
   }
 
-  RowValues<I> values() {
-    RowValues<I> r;
-    const bool grad = task_.elements && problem_.wants_grad();
-    r.has_elements = task_.elements;
-    for (std::int64_t j = 0; j < problem_.v; ++j) {
-      const Term<I> t = term(j);
-      r.loss += t.loss;
-      if (t.loss_kind != Kind::number && r.kind != Kind::undefined) r.kind = t.loss_kind;
-      if (task_.facts) add_facts(j, t);
-      if (grad) r.grad.push_back(gradient(t));
-    }
-    if (task_.facts) set_facts(*task_.facts);
-    return r;
+  RowLoss<I> loss() const override { return loss_; }
+  Enclosure gradient(std::int64_t j) override {
+    const std::size_t g = groups_.of(j);
+    return gradients_.get(g, groups_.size(), [&] { return gradient_of(term(g)); });
+  }
+
+  void set_facts(RowFacts& f) const override {
+    Sums s;
+    for (std::size_t g = 0; g < groups_.size(); ++g) add_facts(f, s, g, term(g));
+    const bool binary = is_binary(problem_.op), nll = problem_.op == Op::nll;
+    f.mass = upper_double(nll ? mass_.total_size : s.mass);
+    f.mass_logit = upper_double(s.logits);
+    f.terms = upper_double(s.terms);
+    f.log_terms = upper_double(s.log_terms);
+    f.far_log_terms = upper_double(s.far_log_terms);
+    const I condition = binary || nll ? s.condition : s.terms;
+    f.condition = upper_double(I(condition / (problem_.unit == Unit::bits ? log_two<I>() : I(1))));
   }
 
  private:
-  double x(std::int64_t j) const { return task_.c.logit(task_.row, j); }
-  double y(std::int64_t j) const {
-    if (problem_.op == Op::entropy) return x(j);
-    if (task_.y >= 0) return j == task_.y ? 1 : 0;
-    return target_of(task_.c, task_.row, j);
+  Groups::Columns columns() const {
+    Groups::Columns columns = {x_, y_};
+    if (problem_.weights) columns.push_back(doubles_of(task_.c.weight, 0, problem_.v));
+    return columns;
   }
 
-  Term<I> term(std::int64_t j) const {
-    const I w(task_.c.weight_of(j));
+  double x(std::size_t g) const { return x_[static_cast<std::size_t>(groups_.member(g))]; }
+  double y(std::size_t g) const { return y_[static_cast<std::size_t>(groups_.member(g))]; }
+
+  Term<I> term(std::size_t g) const {
+    const I w(task_.c.weight_of(groups_.member(g)));
     switch (problem_.op) {
-      case Op::nll: return mass_term(j);
-      case Op::bce_logits: return logits_term(x(j), y(j), w);
-      case Op::bce_prob: return probability_term(x(j), y(j), w, task_.conventions.log_floor);
-      case Op::mse_sigmoid: return sigmoid_term<I>(x(j), y(j));
-      case Op::entropy: return entropy<I>(x(j));
-      default: return divergence<I>(problem_.op, y(j), x(j));
+      case Op::nll: return mass_term(g);
+      case Op::bce_logits: return logits_term(x(g), y(g), w);
+      case Op::bce_prob: return probability_term(x(g), y(g), w, task_.conventions.log_floor);
+      case Op::mse_sigmoid: return sigmoid_term<I>(x(g), y(g));
+      case Op::entropy: return entropy<I>(x(g));
+      default: return divergence<I>(problem_.op, y(g), x(g));
     }
   }
 
   /// -a x and -a.
-  Term<I> mass_term(std::int64_t j) const {
+  Term<I> mass_term(std::size_t g) const {
     Term<I> t;
-    if (!mass_.somewhere(j)) return t;
-    const I a = mass_.at(j);
+    if (!mass_.somewhere(g)) return t;
+    const I a = mass_.at(g);
     t.derivative = -a;
-    if (std::isinf(x(j))) add_infinity(t, a);
-    else t.loss = -(a * I(x(j)));
+    if (std::isinf(x(g))) add_infinity(t, a);
+    else t.loss = -(a * I(x(g)));
     return t;
   }
 
-  Enclosure gradient(const Term<I>& t) const {
+  Enclosure gradient_of(const Term<I>& t) const {
     if (t.derivative_kind == Kind::number) return to_enclosure(I(task_.factor * t.derivative));
     if (t.derivative_kind == Kind::undefined || is_zero(task_.factor)) {
       return Enclosure::special(Kind::undefined);
@@ -184,60 +200,55 @@ class RowOfTerms {
     return log_ratio > f.emax - 1 || log_ratio < f.emin + 1;
   }
 
-  void add_facts(std::int64_t j, const Term<I>& t) {
-    const double x_j = x(j);
+  struct Sums {
+    I terms{0}, condition{0}, logits{0}, mass{0}, log_terms{0}, far_log_terms{0};
+  };
+
+  void add_facts(RowFacts& f, Sums& s, std::size_t g, const Term<I>& t) const {
+    const double x_j = x(g);
+    const std::int64_t n = groups_.count(g);
     if (std::isfinite(x_j)) {
-      ++live_;
-      greatest_ = std::max(greatest_, std::fabs(x_j));
+      f.live += n;
+      f.greatest = std::max(f.greatest, std::fabs(x_j));
     }
-    terms_ += abs_of(t.loss);
+    s.terms += several(n, abs_of(t.loss));
     if (std::isfinite(x_j) && t.derivative_kind == Kind::number) {
-      condition_ += abs_of(t.derivative) * abs_of(I(x_j));
+      s.condition += several(n, I(abs_of(t.derivative) * abs_of(I(x_j))));
     }
     if (problem_.op == Op::nll) {
-      const bool counts = mass_.somewhere(j) && std::isfinite(x_j);
-      if (counts) logits_ += mass_.size_at(j) * abs_of(I(x_j));
+      const bool counts = mass_.somewhere(g) && std::isfinite(x_j);
+      if (counts) s.logits += several(n, I(mass_.size_at(g) * abs_of(I(x_j))));
       return;
     }
-    const double p = y(j);
-    mass_sum_ += abs_of(I(p));
+    const double p = y(g);
+    s.mass += several(n, abs_of(I(p)));
     if (problem_.op != Op::kl || p == 0 || x_j == 0) return;
     const I both = I(p) * (abs_of(log_of(I(p))) + abs_of(log_of(I(x_j))));
-    log_terms_ += both;
-    if (far(p, x_j)) far_log_terms_ += both;
+    s.log_terms += several(n, both);
+    if (far(p, x_j)) s.far_log_terms += several(n, both);
   }
 
-  void set_facts(RowFacts& f) const {
-    const bool binary = is_binary(problem_.op), nll = problem_.op == Op::nll;
-    f.live = live_;
-    f.greatest = greatest_;
-    f.mass = upper_double(nll ? mass_.total_size : mass_sum_);
-    f.mass_logit = upper_double(logits_);
-    f.terms = upper_double(terms_);
-    f.log_terms = upper_double(log_terms_);
-    f.far_log_terms = upper_double(far_log_terms_);
-    const I condition = binary || nll ? condition_ : terms_;
-    f.condition = upper_double(I(condition / (problem_.unit == Unit::bits ? log_two<I>() : I(1))));
-  }
-
-  const RowTask<I>& task_;
+  const RowTask<I> task_;
   const Problem& problem_;
+  const std::vector<double> x_, y_;
+  const Groups groups_;
   Mass<I> mass_;
-  std::int64_t live_ = 0;
-  double greatest_ = 0;
-  I terms_{0}, condition_{0}, logits_{0}, mass_sum_{0}, log_terms_{0}, far_log_terms_{0};
+  RowLoss<I> loss_;
+  Answers gradients_;
 };
 
 }  // namespace
 
 template <class I>
-RowValues<I> term_row(const RowTask<I>& task) {
-  return RowOfTerms<I>(task).values();
+std::unique_ptr<ExactRow<I>> term_row(const RowTask<I>& task) {
+  return std::make_unique<RowOfTerms<I>>(task);
 }
 
-template RowValues<Interval<kDigits[0]>> term_row(const RowTask<Interval<kDigits[0]>>&);
-template RowValues<Interval<kDigits[1]>> term_row(const RowTask<Interval<kDigits[1]>>&);
-template RowValues<Interval<kDigits[2]>> term_row(const RowTask<Interval<kDigits[2]>>&);
-template RowValues<Interval<kDigits[3]>> term_row(const RowTask<Interval<kDigits[3]>>&);
+template <unsigned D>
+using RowPointer = std::unique_ptr<ExactRow<Interval<D>>>;
+template RowPointer<kDigits[0]> term_row(const RowTask<Interval<kDigits[0]>>&);
+template RowPointer<kDigits[1]> term_row(const RowTask<Interval<kDigits[1]>>&);
+template RowPointer<kDigits[2]> term_row(const RowTask<Interval<kDigits[2]>>&);
+template RowPointer<kDigits[3]> term_row(const RowTask<Interval<kDigits[3]>>&);
 
 }  // namespace xent

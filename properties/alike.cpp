@@ -7,20 +7,6 @@
 namespace xent {
 namespace {
 
-class RecordedTrial final : public KernelTrial {
- public:
-  RecordedTrial(const TestCase& c, const Kernel& k, References& r, Transcript& to)
-      : KernelTrial(c, k, r), to_(to) {}
-  RunRecord run(const TestCase& c, const BindOptions& o) override {
-    RunRecord record = KernelTrial::run(c, o);
-    to_.add(c, o, record);
-    return record;
-  }
-
- private:
-  Transcript& to_;
-};
-
 bool same_record(const RunRecord& a, const RunRecord& b) {
   return a.output == b.output && a.faults.raised == b.faults.raised &&
          a.faults.inputs_changed == b.faults.inputs_changed &&
@@ -52,6 +38,24 @@ bool Transcript::repeated_by(const Kernel& k) const {
   return std::all_of(calls_.begin(), calls_.end(), [&](const Call& call) {
     return same_record(run(k, call.test_case, call.options), call.record);
   });
+}
+
+const RunRecord* Transcript::find(const TestCase& c, const BindOptions& o) const {
+  const auto call = std::find_if(calls_.begin(), calls_.end(), [&](const Call& known) {
+    return known.options == o && known.test_case == c;
+  });
+  return call == calls_.end() ? nullptr : &call->record;
+}
+
+RunRecord RecordedTrial::run(const TestCase& c, const BindOptions& o) {
+  RunRecord record = KernelTrial::run(c, o);
+  to_.add(c, o, record);
+  return record;
+}
+
+RunRecord RepeatedTrial::run(const TestCase& c, const BindOptions& o) {
+  const RunRecord* const known = from_.find(c, o);
+  return known ? *known : KernelTrial::run(c, o);
 }
 
 Judgement AlikeJudge::judge(const Kernel& k) {

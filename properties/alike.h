@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "properties/trial.h"
@@ -13,6 +14,8 @@ class Transcript {
   void add(const TestCase&, const BindOptions&, const RunRecord&);
   /// The same calls in the same order give the same bits.
   bool repeated_by(const Kernel&) const;
+  /// What was answered to a call; null if there was none.
+  const RunRecord* find(const TestCase&, const BindOptions&) const;
 
  private:
   struct Call {
@@ -21,6 +24,29 @@ class Transcript {
     RunRecord record;
   };
   std::vector<Call> calls_;
+};
+
+/// The kernel itself; what it answers is written down.
+class RecordedTrial final : public KernelTrial {
+ public:
+  RecordedTrial(const TestCase& c, const Kernel& k, References& r, Transcript& to)
+      : KernelTrial(c, k, r), to_(to) {}
+  RunRecord run(const TestCase&, const BindOptions&) override;
+
+ private:
+  Transcript& to_;
+};
+
+/// The kernel by what it answered before, held to another budget.
+class RepeatedTrial final : public KernelTrial {
+ public:
+  RepeatedTrial(const TestCase& c, const Kernel& k, References& r, const Transcript& from,
+                BudgetOf budget)
+      : KernelTrial(c, k, r, std::move(budget)), from_(from) {}
+  RunRecord run(const TestCase&, const BindOptions&) override;
+
+ private:
+  const Transcript& from_;
 };
 
 /// Judges kernels by one property on one case. A check is a function of what the kernel answers and

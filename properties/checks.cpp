@@ -75,8 +75,11 @@ double accurate_sum(const std::vector<double>& x) {
 }
 
 void judge_output(Judgement& j, Reference& ref, const ErrorBudget& b, const Output& out) {
+  // The losses last: they are known by then (judge.h).
+  Judgement grad;
+  if (!out.grad.empty()) grad = judge_grad(ref, b, out.grad);
   if (!out.loss.empty()) j.merge(judge_loss(ref, b, out.loss));
-  if (!out.grad.empty()) j.merge(judge_grad(ref, b, out.grad));
+  j.merge(grad);
 }
 
 Judgement judge_outputs(Trial& t) {

@@ -9,12 +9,12 @@
 #include <mutex>
 #include <set>
 #include <stdexcept>
-#include <thread>
 
 #include "core/error.h"
 #include "core/text.h"
 #include "properties/claims_tables.h"
 #include "properties/property.h"
+#include "properties/workers.h"
 
 namespace xent {
 namespace {
@@ -46,16 +46,9 @@ class Studies {
       : evidence(claims.size()), claims_(claims), options_(o), context_(c) {}
 
   void run() {
-    std::vector<std::thread> threads;
-    const auto most = static_cast<int>(claims_.size());
-    for (int i = 1; i < std::min(options_.jobs, most); ++i) {
-      threads.emplace_back([this] {
-        work();
-        release_thread_cache();
-      });
-    }
-    work();
-    for (std::thread& t : threads) t.join();
+    share_work(options_.jobs, claims_.size(), [this](std::size_t i) {
+      if (claims_[i]->study) one(i);
+    });
     if (failure_) std::rethrow_exception(failure_);
   }
 
@@ -64,27 +57,23 @@ class Studies {
  private:
   bool stopped() const { return options_.stop && *options_.stop; }
 
-  void work() {
-    for (std::size_t i = next_++; i < claims_.size(); i = next_++) {
-      if (!claims_[i]->study) continue;
-      if (stopped() || failed_) {
-        evidence[i].reason = "interrupted";
-        continue;
-      }
-      try {
-        evidence[i] = claims_[i]->study(context_);
-      } catch (...) {
-        const std::scoped_lock lock(mutex_);
-        failed_ = true;
-        if (!failure_) failure_ = std::current_exception();
-      }
+  void one(std::size_t i) {
+    if (stopped() || failed_) {
+      evidence[i].reason = "interrupted";
+      return;
+    }
+    try {
+      evidence[i] = claims_[i]->study(context_);
+    } catch (...) {
+      const std::scoped_lock lock(mutex_);
+      failed_ = true;
+      if (!failure_) failure_ = std::current_exception();
     }
   }
 
   const std::vector<const Claim*>& claims_;
   const VerifyOptions& options_;
   const ClaimContext& context_;
-  std::atomic<std::size_t> next_{0};
   std::atomic<bool> failed_{false};
   std::mutex mutex_;
   std::exception_ptr failure_;

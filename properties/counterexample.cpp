@@ -4,9 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include "core/case_file.h"
@@ -14,6 +12,7 @@
 #include "properties/domain.h"
 #include "properties/shrink.h"
 #include "properties/trial.h"
+#include "properties/workers.h"
 
 namespace xent {
 namespace {
@@ -21,6 +20,7 @@ namespace {
 /// Still fails, and is still something the kernel is meant to do.
 bool fails(const Property& p, const Kernel& k, const TestCase& c) {
   if (!supports_property(p, k, c.problem)) return false;
+  const VerdictAlone no_more;
   return judge_case(p, k, c).verdict == Verdict::fail;
 }
 
@@ -126,34 +126,22 @@ std::string describe_data(const TestCase& c) {
 }
 
 std::vector<std::string> shrink_all(std::vector<ToShrink>& failures, const VerifyOptions& o) {
-  std::atomic<std::size_t> next{0};
   std::mutex mutex;
   std::int64_t done = 0;
   std::vector<std::string> notes;
   const auto total = static_cast<std::int64_t>(failures.size());
-  const auto work = [&] {
-    for (std::size_t i = next++; i < failures.size(); i = next++) {
-      try {
-        build(failures[i], o, i + 1);
-      } catch (const std::exception& e) {
-        const std::scoped_lock lock(mutex);
-        notes.push_back(fmt::format("counterexample of {}, {}: {}", failures[i].kernel->name,
-                                    failures[i].property->id, e.what()));
-      }
+  share_work(o.jobs, failures.size(), [&](std::size_t i) {
+    try {
+      build(failures[i], o, i + 1);
+    } catch (const std::exception& e) {
       const std::scoped_lock lock(mutex);
-      ++done;
-      if (o.progress) o.progress({done, total, total, "shrinking"});
+      notes.push_back(fmt::format("counterexample of {}, {}: {}", failures[i].kernel->name,
+                                  failures[i].property->id, e.what()));
     }
-  };
-  std::vector<std::thread> threads;
-  for (std::int64_t i = 1; i < std::min<std::int64_t>(o.jobs, total); ++i) {
-    threads.emplace_back([&work] {
-      work();
-      release_thread_cache();
-    });
-  }
-  work();
-  for (std::thread& t : threads) t.join();
+    const std::scoped_lock lock(mutex);
+    ++done;
+    if (o.progress) o.progress({done, total, total, "shrinking"});
+  });
   std::sort(notes.begin(), notes.end());
   return notes;
 }

@@ -16,7 +16,7 @@ struct ToShrink {
   const Kernel* kernel;
   const RecipeSpace* space;
   CaseRecipe recipe;    ///< domain "file": the tensors are a user's
-  TestCase test_case;
+  TestCase test_case;   ///< then: those; otherwise made from the recipe
   VerdictRow* row;      ///< its counterexample is filled
 };
 

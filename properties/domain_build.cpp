@@ -10,16 +10,15 @@ namespace xent {
 namespace {
 
 /// argmax, random, first or last class; then the next one, cyclically, that is not masked.
-std::int64_t mixed_target(const Random& random, const Tensor& input, std::int64_t row,
-                          std::int64_t v) {
-  const auto at = [&](std::int64_t j) { return input.at(row * v + j); };
+std::int64_t mixed_target(const Random& random, const std::vector<double>& z) {
+  const auto v = static_cast<std::int64_t>(z.size());
   std::int64_t argmax = 0;
   for (std::int64_t j = 1; j < v; ++j) {
-    if (at(j) > at(argmax)) argmax = j;
+    if (z[j] > z[argmax]) argmax = j;
   }
   const std::int64_t choices[] = {argmax, random.below(1, v), 0, v - 1};
   std::int64_t y = choices[random.below(0, 4)];
-  while (std::isinf(at(y)) && y != argmax) y = (y + 1) % v;
+  while (std::isinf(z[y]) && y != argmax) y = (y + 1) % v;
   return y;
 }
 
@@ -51,8 +50,7 @@ TestCase empty_case(const Problem& problem) {
 }
 
 void set_row(Tensor& t, std::int64_t row, const std::vector<double>& values) {
-  const auto v = static_cast<std::int64_t>(values.size());
-  for (std::int64_t j = 0; j < v; ++j) t.set(row * v + j, values[static_cast<std::size_t>(j)]);
+  t.write(row * static_cast<std::int64_t>(values.size()), values);
 }
 
 /// A masked class has no mass, unless the row aims at it.
@@ -95,7 +93,10 @@ TestCase logit_case(const Problem& problem, std::uint64_t seed, LogitRow fill) {
       set_row(made.target, row, target);
       continue;
     }
-    if (y == kAnyClass) y = mixed_target(plan.choice.stream(kTargets), made.input, row, problem.v);
+    if (y == kAnyClass) {
+      made.input.read(row * problem.v, z);  // as rounded
+      y = mixed_target(plan.choice.stream(kTargets), z);
+    }
     aim(made, plan, y);
   }
   return made;

@@ -8,75 +8,16 @@
 #include <chrono>
 #include <exception>
 #include <mutex>
-#include <thread>
 
-#include "properties/alike.h"
 #include "properties/counterexample.h"
+#include "properties/entry.h"
 #include "properties/jobs.h"
-#include "properties/other_case.h"
-#include "properties/trial.h"
+#include "properties/workers.h"
 
 namespace xent {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// What one kernel made of one job.
-struct Entry {
-  Judgement judgement;
-  std::string skip;  ///< why it does not support the problem
-  std::string error;
-  bool rejected[4] = {};
-  bool substituted[4] = {};
-  bool relative = true;  ///< within the bounds of these classes; only of accuracy properties
-  bool standard = true;
-};
-
-/// Stale answers: what the kernel says of another case of the same shape.
-Output previous_output(const Kernel& k, const TestCase& c) { return run(k, other_case(c)).output; }
-
-void substitute(const Property& p, const Kernel& k, const TestCase& c, References& refs, Entry& e) {
-  const Output previous = previous_output(k, c);
-  for (const Substitute s : kSubstitutes) {
-    SubstituteTrial trial(c, k, refs, s, previous);
-    const Judgement j = p.check(trial);
-    const auto i = static_cast<std::size_t>(s);
-    e.substituted[i] = j.verdict != Verdict::skip;
-    e.rejected[i] = j.verdict == Verdict::fail;
-  }
-}
-
-bool is_accuracy(std::string_view id) { return id.ends_with(".accurate"); }
-
-bool within(const Property& p, const Kernel& k, const TestCase& c, References& refs,
-            const BudgetOf& budget) {
-  KernelTrial trial(c, k, refs, budget);
-  const Verdict v = p.check(trial).verdict;
-  return v == Verdict::pass || v == Verdict::skip;
-}
-
-/// With `alike` the verdict alone.
-Entry judge(const Property& p, const Kernel& k, const TestCase& c, References& refs,
-            AlikeJudge* alike) {
-  Entry e;
-  if (const Support s = supports_all(p, k, c.problem); !s) {
-    e.skip = s.reason;
-    return e;
-  }
-  try {
-    KernelTrial trial(c, k, refs);
-    e.judgement = alike ? alike->judge(k) : p.check(trial);
-    if (e.judgement.verdict == Verdict::skip || alike) return e;
-    if (e.judgement.verdict == Verdict::pass) substitute(p, k, c, refs, e);
-    if (is_accuracy(p.id)) {
-      e.relative = within(p, k, c, refs, ErrorBudget::relative);
-      e.standard = within(p, k, c, refs, ErrorBudget::standard);
-    }
-  } catch (const std::exception& x) {
-    e.error = x.what();
-  }
-  return e;
-}
 
 /// All kernels of all jobs, in any order on `jobs` threads; entries[job][kernel].
 class Runner {
@@ -90,16 +31,10 @@ class Runner {
 
   void run() {
     started_ = Clock::now();
-    std::vector<std::thread> threads;
-    const auto most = static_cast<std::int64_t>(plan_.jobs.size());
-    for (std::int64_t i = 1; i < std::min<std::int64_t>(options_.jobs, most); ++i) {
-      threads.emplace_back([this] {
-        work();
-        release_thread_cache();
-      });
-    }
-    work();
-    for (std::thread& t : threads) t.join();
+    share_work(options_.jobs, plan_.jobs.size(), [this](std::size_t i) {
+      if (out_of_time()) ++cut;
+      else one(i);
+    });
   }
 
  private:
@@ -116,16 +51,6 @@ class Runner {
     if (options_.stop && *options_.stop) return true;
     const std::chrono::duration<double> spent = Clock::now() - started_;
     return options_.budget_seconds > 0 && spent.count() > options_.budget_seconds;
-  }
-
-  void work() {
-    for (std::size_t i = next_++; i < plan_.jobs.size(); i = next_++) {
-      if (out_of_time()) {
-        ++cut;
-        continue;
-      }
-      one(i);
-    }
   }
 
   /// A case that cannot even be made is an error of each kernel's row, not of the whole run.
@@ -146,7 +71,7 @@ class Runner {
         out.emplace_back();
         if (options_.until_failure && failed) continue;
         out.back() =
-            judge(property, kernels_[k], c, refs, options_.until_failure ? &alike : nullptr);
+            judge_entry(property, kernels_[k], c, refs, options_.until_failure ? &alike : nullptr);
         if (out.back().judgement.verdict == Verdict::fail) failed = true;
       }
     } catch (const std::exception& x) {
@@ -172,7 +97,6 @@ class Runner {
 
   Clock::time_point started_;
   std::vector<std::atomic<bool>> failed_;  ///< property-major
-  std::atomic<std::size_t> next_{0};
   std::mutex mutex_;
   std::int64_t done_ = 0, failures_ = 0;
 };
@@ -337,7 +261,7 @@ void verify(const std::vector<Kernel>& kernels, const VerifyOptions& o, Results&
 
 void verify(const std::vector<Kernel>& kernels, const std::vector<Property>& properties,
             const VerifyOptions& o, Results& results) {
-  const Plan plan = make_plan(properties, o);
+  const Plan plan = make_plan(kernels, properties, o);
   Runner runner(kernels, plan, o);
   runner.run();
   if (runner.cut > 0) {
@@ -354,7 +278,8 @@ void verify(const std::vector<Kernel>& kernels, const std::vector<Property>& pro
     const Job& job = *all.rows[i].failing;
     const std::size_t property = i / kernels.size();
     failures.push_back({&plan.properties[property], &kernels[i % kernels.size()],
-                        &plan.spaces[property], job.recipe, case_of(job, o), &all.rows[i].row});
+                        &plan.spaces[property], job.recipe,
+                        o.tensors ? case_of(job, o) : TestCase{}, &all.rows[i].row});
   }
   for (std::string& note : shrink_all(failures, o)) results.notes.push_back(std::move(note));
   for (const Property& p : plan.properties) {

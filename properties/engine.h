@@ -28,7 +28,7 @@ struct VerifyOptions {
   std::optional<std::int64_t> cases;  ///< for each property, instead of the profile's
   std::uint64_t seed = 0;
   double budget_seconds = 0;  ///< wall clock; recipes not begun by then are left out and noted
-  int jobs = 1;               ///< threads of the judge; results do not depend on it
+  int jobs = 1;               ///< threads, of cases and of rows; results do not depend on it
   std::int64_t shard = 0;     ///< of `shards`
   std::int64_t shards = 1;
   bool shrink = true;               ///< look for the smallest failing cases
@@ -36,6 +36,8 @@ struct VerifyOptions {
   /// power is measured.
   bool until_failure = false;
   std::optional<TestCase> tensors;  ///< judge this case instead of generated ones
+  /// Rows of it that stand for all, except for accuracy.
+  std::optional<TestCase> tensors_part;
   std::filesystem::path out;        ///< counterexamples are saved under it; empty: not saved
   std::string program = "xentcheck";  ///< what replay lines begin with
   std::string replay_options;         ///< and end with: `--promise LIST`

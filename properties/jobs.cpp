@@ -7,8 +7,10 @@
 
 #include "core/text.h"
 #include "properties/domain.h"
+#include "properties/entry.h"
 #include "properties/options.h"
 #include "properties/random.h"
+#include "properties/trial.h"
 
 namespace xent {
 namespace {
@@ -84,10 +86,14 @@ Problem as_tensors(const Problem& q, const TestCase& c) {
   return p;
 }
 
+bool takes_part(const Property& p, const VerifyOptions& o) {
+  return o.tensors_part && !is_accuracy(p.id);
+}
+
 /// One recipe for each problem that the user's tensors fit.
 std::vector<CaseRecipe> tensor_recipes(const Property& property, const VerifyOptions& o,
                                        std::uint64_t seed) {
-  const TestCase& c = *o.tensors;
+  const TestCase& c = takes_part(property, o) ? *o.tensors_part : *o.tensors;
   std::vector<CaseRecipe> recipes;
   for (const Problem& q : wished(property, wish_of(c, o.selection))) {
     if (!fits_tensors(property, q, c)) continue;
@@ -99,6 +105,24 @@ std::vector<CaseRecipe> tensor_recipes(const Property& property, const VerifyOpt
   return recipes;
 }
 
+bool is_large(const RecipeSpace& space) {
+  constexpr std::int64_t kLarge = 1 << 20;
+  const auto least = [](const std::vector<std::int64_t>& sizes) {
+    return sizes.empty() ? 0 : *std::min_element(sizes.begin(), sizes.end());
+  };
+  return least(space.rows) * least(space.classes) > kLarge;
+}
+
+/// To cover everything takes small cases.
+void narrow_to_count(const Property& p, const std::vector<Kernel>& kernels, RecipeSpace& space) {
+  space.covers = false;
+  std::erase_if(space.problems, [&](const Problem& q) {
+    return std::none_of(kernels.begin(), kernels.end(), [&](const Kernel& k) {
+      return supports_property(p, k, q).ok;
+    });
+  });
+}
+
 }  // namespace
 
 bool is_whole(const VerifyOptions& o, std::int64_t cut) {
@@ -106,18 +130,20 @@ bool is_whole(const VerifyOptions& o, std::int64_t cut) {
          o.shards == 1 && !o.cases && cut == 0;
 }
 
-Plan make_plan(const std::vector<Property>& properties, const VerifyOptions& o) {
+Plan make_plan(const std::vector<Kernel>& kernels, const std::vector<Property>& properties,
+               const VerifyOptions& o) {
   Plan plan;
   plan.properties = properties;
   const Profile& profile = find_profile(o.profile);
   for (std::size_t i = 0; i < plan.properties.size(); ++i) {
     const Property& p = plan.properties[i];
     plan.spaces.push_back(recipe_space(p, profile, o.selection));
+    if (o.cases && is_large(plan.spaces.back())) narrow_to_count(p, kernels, plan.spaces.back());
     const std::uint64_t seed = mix(o.seed ^ fnv1a(p.id));
     const std::vector<CaseRecipe> recipes =
         o.tensors ? tensor_recipes(p, o, seed)
                   : sample(plan.spaces.back(), o.cases.value_or(cases_of(p, profile)), seed);
-    for (const CaseRecipe& r : recipes) plan.jobs.push_back({i, r});
+    for (const CaseRecipe& r : recipes) plan.jobs.push_back({i, r, takes_part(p, o)});
   }
   plan.jobs = interleaved(plan);
   std::vector<Job> mine;
@@ -130,7 +156,7 @@ Plan make_plan(const std::vector<Property>& properties, const VerifyOptions& o) 
 
 TestCase case_of(const Job& job, const VerifyOptions& o) {
   if (!o.tensors) return make_case(job.recipe.problem, job.recipe.domain, job.recipe.seed);
-  TestCase c = *o.tensors;
+  TestCase c = job.part ? *o.tensors_part : *o.tensors;
   c.problem = job.recipe.problem;
   if (c.problem.upstream == Upstream::one) c.upstream = {};
   if (c.problem.dir != Dir::hvp) c.direction = {};

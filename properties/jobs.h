@@ -14,6 +14,7 @@ namespace xent {
 struct Job {
   std::size_t property;
   CaseRecipe recipe;
+  bool part = false;  ///< of the user's tensors
 };
 
 /// What is judged: jobs[i].property is an index into properties, and so into spaces.
@@ -24,8 +25,9 @@ struct Plan {
 };
 
 /// Round robin over the properties; of a shard, its part. With tensors, one job for each problem
-/// that they fit.
-Plan make_plan(const std::vector<Property>&, const VerifyOptions&);
+/// that they fit. Of large cases (more than 2^20 elements) no more than options.cases say, and only
+/// what some kernel takes.
+Plan make_plan(const std::vector<Kernel>&, const std::vector<Property>&, const VerifyOptions&);
 
 /// The case of a job: generated, or the user's tensors under the job's direction and reduction.
 TestCase case_of(const Job&, const VerifyOptions&);

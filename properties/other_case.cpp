@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "properties/other_case.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace xent {
 namespace {
@@ -15,13 +17,13 @@ bool is_ignored(const TestCase& c, std::int64_t row) {
 
 void move_input(const TestCase& c, Tensor& input) {
   const std::int64_t v = c.problem.v;
+  std::vector<double> x(static_cast<std::size_t>(v));
   for (std::int64_t row = 0; row < c.problem.n; ++row) {
     const std::int64_t mirrored = c.problem.n - 1 - row;
-    const std::int64_t from = is_ignored(c, mirrored) ? row : mirrored;
-    for (std::int64_t j = 0; j < v; ++j) {
-      const double x = c.logit(from, (j + 1 + v / 3) % v);
-      input.set(row * v + j, moves(x) ? x * 0.75 : 0);
-    }
+    c.input.read((is_ignored(c, mirrored) ? row : mirrored) * v, x);
+    std::rotate(x.begin(), x.begin() + (1 + v / 3) % v, x.end());
+    for (double& z : x) z = moves(z) ? z * 0.75 : 0;
+    input.write(row * v, x);
   }
 }
 
@@ -37,9 +39,11 @@ void move_labels(TestCase& c) {
 /// Vector targets of the mirrored row, one class on.
 void move_vectors(const TestCase& c, Tensor& target) {
   const std::int64_t v = c.problem.v;
-  for (std::int64_t i = 0; i < target.size(); ++i) {
-    const std::int64_t row = target.size() / v - 1 - i / v;
-    target.set(i, c.target.at(row * v + (i % v + 1) % v));
+  std::vector<double> y(static_cast<std::size_t>(v));
+  for (std::int64_t row = 0; row < target.size() / v; ++row) {
+    c.target.read((target.size() / v - 1 - row) * v, y);
+    std::rotate(y.begin(), y.begin() + 1, y.end());
+    target.write(row * v, y);
   }
 }
 
@@ -47,6 +51,7 @@ void move_vectors(const TestCase& c, Tensor& target) {
 
 TestCase other_case(const TestCase& c) {
   TestCase other = c;
+  other.input = Tensor(c.input.dtype, c.input.shape);
   move_input(c, other.input);
   if (other.target.dtype == DType::i64) move_labels(other);
   else if (!other.target.empty()) move_vectors(c, other.target);

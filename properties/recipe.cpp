@@ -232,39 +232,50 @@ std::vector<CaseRecipe> simpler(const CaseRecipe& recipe, const RecipeSpace& spa
   return all;
 }
 
+bool widely_taken(const Problem& p) {
+  return p.op == Op::ce && p.targets == TargetKind::index &&
+         (p.dtype == DType::f32 || p.dtype == DType::f64) && p.reduction == Reduction::none &&
+         p.upstream == Upstream::one && p.dir != Dir::bwd;
+}
+
+/// What must not be missing: of all families where they are few, else of those that are chosen.
+std::vector<CaseRecipe> covering(const std::vector<Family>& all,
+                                 const std::vector<const Family*>& plain, const RecipeSpace& space,
+                                 std::int64_t count, std::uint64_t seed, rc::Random& random) {
+  std::vector<CaseRecipe> recipes;
+  const bool few = static_cast<std::int64_t>(all.size()) <= count;
+  std::vector<const Family*> chosen;
+  for (const Family& family : all) chosen.push_back(&family);
+  if (!few) chosen = Chooser(all, seed).choose();
+  for (const Family* family : chosen) {
+    const Family shown = telling(*family);
+    recipes.push_back(draw(member_of(&shown, space.paddings), random));
+  }
+  for (const Family* f : plain) {
+    if (few || !space.every_plain_pair || !widely_taken(*f->problem)) continue;
+    recipes.push_back(draw(member_of(f, space.paddings), random));
+  }
+  return recipes;
+}
+
 }  // namespace
 
 std::vector<CaseRecipe> sample(const RecipeSpace& space, std::int64_t count, std::uint64_t seed) {
   const std::vector<Family> all = families(space);
   std::vector<CaseRecipe> recipes;
   if (all.empty()) return recipes;
-  std::vector<const Family*> choices;
-  for (const Family& family : all) choices.push_back(&family);
-  const bool few = static_cast<std::int64_t>(all.size()) <= count;
+  std::vector<const Family*> choices, plain;
+  for (const Family& family : all) {
+    choices.push_back(&family);
+    if (is_plain(*family.problem)) plain.push_back(&family);
+  }
   rc::Random random(seed);
-  for (const Family* family : few ? choices : Chooser(all, seed).choose()) {
-    const Family shown = telling(*family);
-    recipes.push_back(draw(member_of(&shown, space.paddings), random));
-  }
-  std::vector<const Family*> plain;
-  for (const Family* f : choices) {
-    if (is_plain(*f->problem)) plain.push_back(f);
-  }
+  if (space.covers) recipes = covering(all, plain, space, count, seed, random);
   const auto any_of = [&](const std::vector<const Family*>& some) {
     return rc::gen::mapcat(rc::gen::elementOf(some), [&space](const Family* family) {
       return member_of(family, space.paddings);
     });
   };
-  for (const Family* f : plain) {
-    const Problem& p = *f->problem;
-    const bool widely_taken = p.op == Op::ce && p.targets == TargetKind::index &&
-                              (p.dtype == DType::f32 || p.dtype == DType::f64) &&
-                              p.reduction == Reduction::none && p.upstream == Upstream::one &&
-                              p.dir != Dir::bwd;
-    if (!few && space.every_plain_pair && widely_taken) {
-      recipes.push_back(draw(member_of(f, space.paddings), random));
-    }
-  }
   while (static_cast<std::int64_t>(recipes.size()) < count) {
     const bool plainly = recipes.size() % 2 == 0 && !plain.empty();
     recipes.push_back(draw(any_of(plainly ? plain : choices), random));

@@ -29,15 +29,17 @@ struct RecipeSpace {
   /// Positions in a sequence, for problems with sequences that name no t.
   std::vector<std::int64_t> sequences = {1, 2, 3, 5, 8};
   bool exact_rows = false;  ///< n is not rounded up to whole sequences
-  /// Beyond `count`: ce of class indices without options, in f32 and f64, once with each domain
-  /// (losses, or losses and gradients).
+  /// All problems and all kinds of data are among the recipes, however many that are.
+  bool covers = true;
+  /// Then also: ce of class indices without options, in f32 and f64, once with each domain (losses,
+  /// or losses and gradients).
   bool every_plain_pair = false;
 };
 
-/// First each (problem, domain) pair that fits once, then random members of the space, every other
-/// one of a problem without options if there are any, `count` in all. Where the pairs are more than
-/// `count`: each problem once, and each domain once for each op and kind of targets, but never
-/// fewer. Deterministic in `seed`; RapidCheck's environment is ignored.
+/// First, if the space covers, each (problem, domain) pair that fits once; where the pairs are more
+/// than `count`, each problem once, and each domain once for each op and kind of targets, but never
+/// fewer. Then random members of the space, every other one of a problem without options if there
+/// are any, `count` in all. Deterministic in `seed`; RapidCheck's environment is ignored.
 std::vector<CaseRecipe> sample(const RecipeSpace&, std::int64_t count, std::uint64_t seed);
 
 /// Shrinks the recipe (shape, options, seed) while `fails` holds of the case it makes.

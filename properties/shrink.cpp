@@ -27,6 +27,18 @@ TestCase with_rows(TestCase c, std::int64_t t, Kept kept) {
   return c;
 }
 
+/// Of a large case the half that fails, again and again: whole sequences.
+void halve_rows(Descent& descent) {
+  const std::int64_t t = descent.best().problem.t;
+  while (descent.best().input.size() > Descent::kMostElements && descent.best().problem.n > t) {
+    const std::int64_t half = descent.best().problem.n / t / 2 * t;
+    const auto keep = [&](bool first) {
+      return with_rows(descent.best(), t, [&](std::int64_t row) { return (row < half) == first; });
+    };
+    if (!descent.propose(keep(true)) && !descent.propose(keep(false))) return;
+  }
+}
+
 void drop_sequences(Descent& descent) {
   const auto t = descent.best().problem.t;
   const auto count = [&] { return descent.best().problem.n / t; };
@@ -196,10 +208,13 @@ std::vector<Problem> simpler_options(const Problem& problem) {
 
 Shrunk shrink(const TestCase& start, const Fails& fails, std::int64_t max_attempts) {
   Descent descent(start, fails, max_attempts);
+  halve_rows(descent);
   do {
     for (std::int64_t before = -1; before != descent.steps() && !descent.spent();) {
       before = descent.steps();
-      for (const Move move : kMoves) move(descent);
+      for (const Move move : kMoves) {
+        if (!descent.spent()) move(descent);
+      }
     }
   } while (!descent.spent() && descent.refine());
   return descent.take();

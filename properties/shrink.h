@@ -20,8 +20,8 @@ struct Shrunk {
 
 /// Greedy tensor-aware descent: drop rows, drop classes, options off, simpler logits (0, integers,
 /// fewer bits, smaller magnitude), simpler targets and upstream, until no move keeps the fault or
-/// `max_attempts` cases or two million logits were tried. The result fails whenever the argument
-/// does.
+/// `max_attempts` cases, or two million logits (four times those of the argument, if that is more),
+/// were tried. The result fails whenever the argument does.
 Shrunk shrink(const TestCase&, const Fails&, std::int64_t max_attempts = 4000);
 
 /// The problem with one option at its default (fwdbwd becomes fwd, and bwd), one entry for each

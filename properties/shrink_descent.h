@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
@@ -17,22 +18,27 @@ double number_cost(double);
 /// Weights and upstream factors are simplest at 1.
 double factor_cost(double);
 
-/// What makes a case simpler; compared from the first member on, and every accepted move lowers it.
-using Cost = std::tuple<std::int64_t, std::int64_t, std::size_t, double, std::int64_t>;
-Cost cost(const TestCase&);
+/// What makes a case simpler: first the shape and the options, then the data. Every accepted move
+/// lowers it.
+using ShapeCost = std::tuple<std::int64_t, std::int64_t, std::size_t>;
+using DataCost = std::pair<double, std::int64_t>;
+ShapeCost shape_cost(const TestCase&);
+DataCost data_cost(const TestCase&);
 
 /// The best case so far, and the way to propose another.
 class Descent {
  public:
   Descent(const TestCase& start, const Fails& fails, std::int64_t max_attempts)
-      : fails_(fails), max_attempts_(max_attempts), cost_(cost(start)) {
+      : fails_(fails),
+        max_attempts_(max_attempts),
+        most_elements_(std::max(kMostElements, 4 * start.input.size())) {
     result_.test_case = start;
   }
 
   const TestCase& best() const { return result_.test_case; }
   std::int64_t steps() const { return result_.steps; }
   bool spent() const {
-    return result_.attempts >= max_attempts_ || idle_ > kMostIdle || elements_ > kMostElements;
+    return result_.attempts >= max_attempts_ || idle_ > kMostIdle || elements_ > most_elements_;
   }
 
   /// Runs shorter than this wait until longer ones have been tried of everything: a long row that
@@ -50,8 +56,9 @@ class Descent {
 
   /// Takes the candidate if it is simpler and still fails.
   bool propose(TestCase candidate) {
-    const Cost candidate_cost = cost(candidate);
-    if (spent() || !(candidate_cost < cost_)) return false;
+    if (spent()) return false;
+    std::optional<DataCost> data;  // of a large case, long to find out
+    if (!is_simpler(candidate, data)) return false;
     if (!tried_.insert(content_hash(candidate)).second) {
       idle_ += candidate.input.size();
       return false;
@@ -61,23 +68,33 @@ class Descent {
     candidate.recipe.domain = "shrunk";
     if (!fails_(candidate)) return false;
     result_.test_case = std::move(candidate);
-    cost_ = candidate_cost;
+    data_ = data;
     ++result_.steps;
     return true;
   }
 
+  static constexpr std::int64_t kMostElements = std::int64_t{1} << 21;
+
  private:
+  bool is_simpler(const TestCase& candidate, std::optional<DataCost>& data) {
+    const ShapeCost shape = shape_cost(candidate), known = shape_cost(best());
+    if (shape != known) return shape < known;
+    if (!data_) data_ = data_cost(best());
+    data = data_cost(candidate);
+    return *data < *data_;
+  }
+
   const Fails& fails_;
   std::int64_t max_attempts_;
+  std::int64_t most_elements_;
   std::int64_t elements_ = 0;
   int depth_ = 4;
-  Cost cost_;
+  std::optional<DataCost> data_;  ///< of the best
   Shrunk result_;
   std::unordered_set<std::uint64_t> tried_;
 
   /// Elements of candidates that had been tried before: a bound on work that is no attempt.
   static constexpr std::int64_t kMostIdle = std::int64_t{1} << 26;
-  static constexpr std::int64_t kMostElements = std::int64_t{1} << 21;
   std::int64_t idle_ = 0;
 };
 

@@ -134,7 +134,11 @@ double number_cost(double x) {
 
 double factor_cost(double x) { return x == 1 ? 0 : 1 + number_cost(x); }
 
-Cost cost(const TestCase& c) {
+ShapeCost shape_cost(const TestCase& c) {
+  return {c.problem.n, c.problem.v, simpler_options(c.problem).size()};
+}
+
+DataCost data_cost(const TestCase& c) {
   double numbers = 0;
   std::int64_t labels = 0;
   for (const Tensor* t : {&c.input, &c.direction}) {
@@ -147,7 +151,7 @@ Cost cost(const TestCase& c) {
   for (const Tensor* factors : {&c.weight, &c.upstream}) {
     for (std::int64_t i = 0; i < factors->size(); ++i) numbers += factor_cost(factors->at(i));
   }
-  return {c.problem.n, c.problem.v, simpler_options(c.problem).size(), numbers, labels};
+  return {numbers, labels};
 }
 
 void zero_logits(Descent& descent) { zero_numbers(descent, &TestCase::input); }

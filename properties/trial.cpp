@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "properties/trial.h"
 
+#include <algorithm>
+
 #include "properties/options.h"
 
 namespace xent {
 
 Reference& References::of(const TestCase& c) {
-  const std::uint64_t key = content_hash(c);
-  const auto [first, last] = kept_.equal_range(key);
-  for (auto it = first; it != last; ++it) {
-    if (it->second->test_case() == c) return *it->second;
+  for (const auto& known : kept_) {
+    if (known->test_case() == c) return *known;
   }
-  return *kept_.emplace(key, std::make_unique<Reference>(c))->second;
+  kept_.push_back(std::make_unique<Reference>(c));
+  return *kept_.back();
 }
 
 KernelTrial::KernelTrial(const TestCase& c, const Kernel& k, References& r, BudgetOf instead)
@@ -31,15 +32,29 @@ SubstituteTrial::SubstituteTrial(const TestCase& c, const Kernel& k, References&
 
 namespace {
 
+constexpr std::int64_t kBlock = 4096;
+
+/// The elements of `from`, cyclically.
+void repeat(const Tensor& from, Tensor& to) {
+  std::vector<double> block;
+  for (std::int64_t i = 0; i < to.size(); i += static_cast<std::int64_t>(block.size())) {
+    const std::int64_t at = i % from.size();
+    block.resize(static_cast<std::size_t>(std::min({kBlock, from.size() - at, to.size() - i})));
+    from.read(at, block);
+    to.write(i, block);
+  }
+}
+
 void fill(Tensor& t, Substitute s, const Tensor& previous) {
   if (s == Substitute::zeros) return;
-  if (s == Substitute::untouched || previous.empty()) {
-    poison(t);
-    if (s != Substitute::constant) return;
+  if (s == Substitute::constant) {
+    Tensor ones(t.dtype, {kBlock});
+    ones.write(0, std::vector<double>(kBlock, 1));
+    return repeat(ones, t);
   }
-  for (std::int64_t i = 0; i < t.size(); ++i) {
-    t.set(i, s == Substitute::constant ? 1.0 : previous.at(i % previous.size()));
-  }
+  if (s == Substitute::untouched || previous.empty()) return poison(t);
+  if (previous.dtype == t.dtype && previous.shape == t.shape) t = previous;
+  else repeat(previous, t);
 }
 
 }  // namespace

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <optional>
+#include <vector>
 
 #include "properties/property.h"
 
@@ -17,7 +15,7 @@ class References {
   Reference& of(const TestCase&);
 
  private:
-  std::multimap<std::uint64_t, std::unique_ptr<Reference>> kept_;
+  std::vector<std::unique_ptr<Reference>> kept_;
 };
 
 using BudgetOf = std::function<ErrorBudget(const Problem&)>;

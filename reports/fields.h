@@ -155,6 +155,27 @@ void describe(auto& visit, Is<ClaimRow> auto& x) {
   visit("reason", x.reason);
 }
 
+void describe(auto& visit, Is<KnownMaximum> auto& x) {
+  visit("what", x.what);
+  visit("low", x.low);
+  visit("high", x.high);
+  visit("unit", x.unit);
+  visit("argument", x.argument);
+  visit("result", x.result);
+}
+
+void describe(auto& visit, Is<ExponentialRow> auto& x) {
+  visit("kernel", x.kernel);
+  visit("verdict", x.verdict);
+  visit("arguments", x.arguments);
+  visit("inputs", x.inputs);
+  visit("every", x.every);
+  visit("declared_rel", x.declared_rel);
+  visit("declared_arg", x.declared_arg);
+  visit("maxima", x.maxima);
+  visit("facts", x.facts);
+}
+
 void describe(auto& visit, Is<Results> auto& x) {
   visit("schema", x.schema);
   visit("expectations", x.expectations);
@@ -167,6 +188,7 @@ void describe(auto& visit, Is<Results> auto& x) {
   visit("properties", x.properties);
   visit("verdicts", x.verdicts);
   visit.later("claims", x.claims);
+  visit.later("exponentials", x.exponentials);
   visit("findings", x.findings);
   visit("timings", x.timings);
   visit("limits", x.limits);

@@ -117,6 +117,32 @@ Section html_power(const Overview& o) {
                          rows)};
 }
 
+Section html_exponentials(const Results& r) {
+  std::string rows;
+  for (const ExponentialRow& e : r.exponentials) {
+    for (const KnownMaximum& m : e.maxima) {
+      rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"n\">{}</td>"
+                          "<td class=\"prose\">{}</td><td class=\"n\">{}</td><td>{}</td>"
+                          "<td>{}</td></tr>\n",
+                          html_code(e.kernel), name(e.verdict), html_count(e.inputs),
+                          escape_markup(m.what), escape_markup(maximum_text(e, m)),
+                          html_code(m.argument),
+                          &m == e.maxima.data() ? escape_markup(declared_text(e)) : "");
+    }
+  }
+  if (rows.empty()) return {};
+  std::string facts;
+  for (const ExponentialRow& e : r.exponentials) {
+    facts += fmt::format("<p class=\"small\">{}: {}</p>\n", html_code(e.kernel),
+                         escape_markup(fmt::format("{}", fmt::join(e.facts, "; "))));
+  }
+  return {"exponentials", "Exponentials",
+          "<p>Every maximum holds for all arguments tried, up to the digits shown.</p>\n" +
+              html_table("Exponentials", "list",
+                         html_heads("kernel|verdict|#arguments|what|#maximum|at|declared"), rows) +
+              facts};
+}
+
 Section html_findings(const Results& r) {
   std::string rows;
   for (const Finding& f : r.findings) {

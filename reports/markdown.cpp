@@ -156,6 +156,26 @@ std::string power(const Overview& o) {
          "the kernels; below its floor a property is vacuous.\n\n" + table.text();
 }
 
+std::string exponentials(const Results& r) {
+  if (r.exponentials.empty()) return {};
+  Table table("<<>>><<", {"kernel", "", "arguments", "what", "maximum", "at", "declared"});
+  for (const ExponentialRow& e : r.exponentials) {
+    for (const KnownMaximum& m : e.maxima) {
+      table.add({code_span(e.kernel), std::string(name(e.verdict)), grouped(e.inputs),
+                 escape_markdown(m.what), escape_markdown(maximum_text(e, m)),
+                 code_span(m.argument),
+                 &m == e.maxima.data() ? escape_markdown(declared_text(e)) : ""});
+    }
+  }
+  std::string out = "## Exponentials\n\nEvery maximum holds for all arguments tried, up to the "
+                    "digits shown.\n\n" + table.text();
+  for (const ExponentialRow& e : r.exponentials) {
+    out += fmt::format("- {}: {}\n", code_span(e.kernel),
+                       escape_markdown(fmt::format("{}", fmt::join(e.facts, "; "))));
+  }
+  return out + "\n";
+}
+
 std::string speed_table(const SpeedGroup& g) {
   Table table("<<>>>>>", {"kernel", "verdict", "median", "25–75 %", "GB/s", "of measured limit",
                           "Mlogit/s"});
@@ -247,7 +267,8 @@ std::string to_markdown(const Results& results) {
   using namespace report;
   const Overview o = overview(results);
   return head(results, o) + markdown_claims(results) + matrix(results, o) + failures(results, o) +
-         accuracy(results, o) + power(o) + expected(results) + speed(results) + findings(results) +
+         accuracy(results, o) + power(o) + expected(results) +
+         exponentials(results) + speed(results) + findings(results) +
          not_judged(results) + environment(results);
 }
 

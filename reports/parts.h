@@ -33,6 +33,7 @@ Section html_accuracy(const Results&, const Overview&);
 Section html_power(const Overview&);
 Section html_expected(const Results&, const Overview&);
 Section html_speed(const Results&);
+Section html_exponentials(const Results&);
 Section html_findings(const Results&);
 Section html_not_judged(const Results&);
 Section html_kernels(const Results&);

@@ -107,6 +107,10 @@ std::vector<SpeedGroup> speed_groups(const Results&);
 /// Speed as a share of the measured limit; none where no limit was measured.
 std::optional<double> limit_share(const Timing&);
 
+/// "1.4936971 u", or "at least 1.4936971 u" of a sample; "4 u + 2.5 u |d|".
+std::string maximum_text(const ExponentialRow&, const KnownMaximum&);
+std::string declared_text(const ExponentialRow&);
+
 /// "13 of 15 kernels": those judged, of those asked for.
 std::string kernel_count(const Overview&, std::string_view separator);
 /// The first few names and how many more.

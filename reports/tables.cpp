@@ -5,6 +5,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "core/text.h"
 #include "reports/summary.h"
 #include "reports/text.h"
 
@@ -125,6 +126,16 @@ std::vector<SpeedGroup> speed_groups(const Results& r) {
 std::optional<double> limit_share(const Timing& t) {
   if (!(t.limit_bytes_per_second > 0) || !std::isfinite(t.limit_bytes_per_second)) return {};
   return t.bytes_per_second / t.limit_bytes_per_second;
+}
+
+std::string maximum_text(const ExponentialRow& e, const KnownMaximum& m) {
+  return (e.every > 1 ? "at least " : "") + certain_digits(m.low, m.high) + " " + m.unit;
+}
+
+std::string declared_text(const ExponentialRow& e) {
+  std::string text = shortest(e.declared_rel) + " u";
+  if (e.declared_arg != 0) text += " + " + shortest(e.declared_arg) + " u |d|";
+  return text;
 }
 
 std::string explanation(const VerdictRow& row) {

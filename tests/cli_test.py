@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program as a user meets it: exit codes, one-line errors, files. cli_test.py PROGRAM [TEST]"""
 import json
+import os
 import pathlib
 import re
 import resource
@@ -26,7 +27,8 @@ class Cli(unittest.TestCase):
 
     def run_program(self, *args, rc):
         p = subprocess.run([PROGRAM, *map(str, args)], cwd=self.cwd, capture_output=True, text=True)
-        self.assertEqual(p.returncode, rc, f"{args}\n{p.stdout}\n{p.stderr}")
+        if rc is not None:
+            self.assertEqual(p.returncode, rc, f"{args}\n{p.stdout}\n{p.stderr}")
         return p
 
     def refused(self, *args, says):
@@ -147,7 +149,7 @@ class WrongUse(Cli):
         self.refused("verify", "--jobs", "100000", says="--jobs 100000")
 
     def test_later_versions(self):
-        for command in ("hunt", "certify-exp", "baseline"):
+        for command in ("hunt", "baseline"):
             self.refused(command, says=f"{command}: not in this version")
         self.refused("verify", "--library", "k.so", says="--library: not in this version")
 
@@ -202,12 +204,45 @@ class Tensors(Cli):
             path = self.npz(logits=rng.normal(0, 4, (5, 11)).astype(dtype), targets=np.arange(5))
             self.assertRegex(self.verify(path, rc=0).stdout, r"\n\d+ passed, 0 failed")
 
-    def test_many_rows_are_cut_and_it_says_so(self):
+    def rows_of(self, folder):
+        text = (self.cwd / folder / "results.json").read_text()
+        return {v["property"]: v for v in json.loads(text)["verdicts"]}
+
+    def captured(self, n, v, name="t.npz"):
         rng = np.random.default_rng(2)
-        path = self.npz(logits=rng.normal(size=(100, 7)).astype(np.float32),
-                        targets=rng.integers(0, 7, 100))
-        p = self.verify(path, "--property", "loss.accurate", rc=0)
-        self.assertIn("64 of 100 rows judged", p.stdout)
+        return self.npz(name, logits=4 * rng.standard_normal((n, v), dtype=np.float32),
+                        targets=rng.integers(0, v, n))
+
+    def test_accuracy_is_judged_on_every_row_and_theorems_on_some(self):
+        path = self.captured(200, 1000)
+        p = self.verify(path, "--property", "loss.accurate", "--property", "grad.accurate",
+                        "--property", "loss.permutation", "--problem", "dir=fwdbwd reduction=none",
+                        "--out", "t", rc=0)
+        self.assertIn("accuracy is judged on all 200 rows, the other theorems on 64", p.stdout)
+        rows = self.rows_of("t")
+        self.assertEqual((rows["loss.accurate"]["cases"], rows["loss.accurate"]["checks"]),
+                         (1, 200))
+        self.assertEqual((rows["grad.accurate"]["cases"], rows["grad.accurate"]["checks"]),
+                         (1, 200 + 200 * 1000))
+
+    def test_a_wrong_row_is_found_wherever_it_is(self):
+        # The last in the order of gaps: not among those that theorems are tried on.
+        logits = np.zeros((300, 5), np.float32)
+        logits[:, 0] = 10
+        logits[299] = 88.9
+        path = self.npz(logits=logits, targets=np.zeros(300, np.int64))
+        p = self.run_program("verify", "--kernel", "scalar/naive", "--tensors", path, "--property",
+                             "loss.accurate", "--problem", "dir=fwd reduction=none", rc=1)
+        self.assertIn("n=1", p.stdout)
+
+    def test_threads_change_nothing(self):
+        path = self.captured(40, 4099)
+        found = []
+        for jobs in (1, 3):
+            self.verify(path, "--property", "grad.accurate", "--property", "loss.accurate",
+                        "--jobs", jobs, "--out", f"j{jobs}", rc=0)
+            found.append(self.rows_of(f"j{jobs}"))
+        self.assertEqual(*found)
 
     def test_a_failure_is_shrunk_from_the_tensors(self):
         logits = np.full((3, 4), 1.0, np.float32)
@@ -329,6 +364,31 @@ class Memory(Cli):
         self.assertIn("the bench stopped", p.stdout)
         results = json.loads((self.cwd / "b/results.json").read_text())
         self.assertEqual({v["verdict"] for v in results["verdicts"]}, {"pass"})
+
+    def peak_bytes(self, rows):
+        """Of judging so many captured rows of 128256 classes, every one."""
+        v = 128256
+        # In a process of its own: the peak of this one would be inherited.
+        make = ("import numpy as np; r = np.random.default_rng(5); np.savez('t.npz', "
+                f"logits=4 * r.standard_normal(({rows}, {v}), dtype=np.float32), "
+                f"targets=r.integers(0, {v}, {rows}))")
+        subprocess.run([sys.executable, "-c", make], cwd=self.cwd, check=True)
+        p = subprocess.Popen(
+            [PROGRAM, "verify", "--kernel", "scalar/safe", "--tensors", "t.npz", "--property",
+             "grad.accurate", "--problem", "dir=fwdbwd reduction=none", "--out", "w"],
+            cwd=self.cwd, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(p.returncode, 0)
+        (row,) = json.loads((self.cwd / "w/results.json").read_text())["verdicts"]
+        self.assertEqual((row["verdict"], row["checks"]), ("pass", rows + rows * v))
+        return usage.ru_maxrss * 1024
+
+    def test_a_captured_file_of_real_width_is_held_four_times(self):
+        # The case, the kernel's guarded input and gradient, its output; and what the oracle needs.
+        rows = 256
+        grown = self.peak_bytes(rows) - self.peak_bytes(1)
+        self.assertLess(grown, 4 * (4 * rows * 128256) + (64 << 20))
 
 
 if __name__ == "__main__":

@@ -188,7 +188,7 @@ TEST(Engine, UserTensorsAreJudgedUnderTheirOwnOptionsOnly) {
                                                             {"", "reduction=mean"}});
   VerifyOptions o;
   o.tensors = make_case(parse_problem("op=ce n=4 v=5 weights=on"), "gaussian", 3);
-  const Plan plan = make_plan({p}, o);
+  const Plan plan = make_plan({}, {p}, o);
   ASSERT_EQ(plan.jobs.size(), 4u);  // two directions, with and without a mean
   for (const Job& job : plan.jobs) {
     EXPECT_TRUE(job.recipe.problem.weights);

@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "impl": ["core", "include"],
     "oracle": ["core"],
     "properties": ["oracle", "core"],
-    "bench": ["properties", "core"],
+    "bench": ["properties", "oracle", "core"],
     "reports": ["core"],
     "cli": ["core", "include", "impl", "oracle", "properties", "bench", "reports"],
     "tests": ["core", "include", "impl", "oracle", "properties", "bench", "reports", "cli"],
@@ -27,11 +27,11 @@ POSIX_USERS = r"(impl|bench|cli|tests|examples)/"
 PACKAGES = {
     "rapidcheck": r"properties/recipe\.cpp",
     "CLI/": r"cli/[^/]*\.cpp",
-    "boost/multiprecision/": r"oracle/",
+    "boost/multiprecision/": r"(oracle/|bench/oracle\.cpp)",
     "boost/math/": r"properties/",
     "boost/context/": r"impl/",
     "mpfi": r"oracle/",
-    "mpfr": r"oracle/",
+    "mpfr": r"(oracle/|tests/oracle_)",
     "gmp": r"oracle/",
     "hwy/": r"(impl|oracle|bench/limits)/",
     "hwy/contrib/": r"(impl|bench/limits)/",
@@ -148,7 +148,7 @@ MATRIX = """
     impl         yes  yes     yes  -      -          -     -       -   -     -
     oracle       yes  -       -    yes    -          -     -       -   -     -
     properties   yes  -       -    yes    yes        -     -       -   -     -
-    bench        yes  -       -    -      yes        yes   -       -   -     -
+    bench        yes  -       -    yes    yes        yes   -       -   -     -
     reports      yes  -       -    -      -          -     yes     -   -     -
     cli          yes  yes     yes  yes    yes        yes   yes     yes -     -
     tests        yes  yes     yes  yes    yes        yes   yes     yes yes   -

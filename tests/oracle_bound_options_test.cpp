@@ -89,6 +89,7 @@ ErrorBudget random_forms(Draw& draw) {
   return b;
 }
 
+/// Level 1, because some losses are exact, and so is their bound.
 void attack(Ratios& ratios, Draw& draw, const TestCase& c, const std::string& op) {
   Reference ref(c);
   const Problem& p = c.problem;
@@ -99,7 +100,7 @@ void attack(Ratios& ratios, Draw& draw, const TestCase& c, const std::string& op
     NoisyKernel kernel(c, b, noise);
     for (std::int64_t r = 0; r < (reduced ? 1 : p.n) && p.wants_loss(); ++r) {
       if (!ref.loss(r).is_number() || (!reduced && !counts(ref, r))) continue;
-      ratios.see(op + " loss", reduced ? kernel.loss() : kernel.row_loss(r), ref.loss(r),
+      ratios.see(op + " loss", reduced ? kernel.loss() : kernel.row_loss(r), ref.loss(r, 1),
                  loss_bound(ref, b, r), b, to_text(p));
     }
     for (std::int64_t r = 0; r < p.n && p.wants_grad(); ++r) {
@@ -108,7 +109,7 @@ void attack(Ratios& ratios, Draw& draw, const TestCase& c, const std::string& op
         continue;
       }
       const std::string what = p.dir == Dir::hvp ? " hvp" : " grad";
-      ratios.see(op + what, kernel.grad(r, j), ref.grad(r, j), grad_bound(ref, b, r, j), b,
+      ratios.see(op + what, kernel.grad(r, j), ref.grad(r, j, 1), grad_bound(ref, b, r, j), b,
                  to_text(p) + " r=" + std::to_string(r) + " j=" + std::to_string(j));
     }
   }

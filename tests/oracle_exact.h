@@ -7,6 +7,7 @@
 
 #include "core/enclosure.h"
 #include "oracle/interval.h"
+#include "oracle/reference.h"
 
 namespace xent::oracle_tests {
 
@@ -35,10 +36,10 @@ inline bool contains(const Enclosure& e, const Exact& x) {
   return lower_double(Exact(abs_of(difference))) <= e.rad;
 }
 
-/// As narrow as two doubles allow.
+/// As narrow as level 0 promises, as far as doubles go.
 inline bool is_sharp(const Enclosure& e) {
-  return e.is_number() &&
-         e.rad <= std::ldexp(std::fabs(e.hi), -100) + 2 * std::numeric_limits<double>::denorm_min();
+  return e.is_number() && e.rad <= std::fabs(e.hi) * Reference::kSharp +
+                                       2 * std::numeric_limits<double>::denorm_min();
 }
 
 inline Exact exact_sum(const std::vector<Exact>& terms) {

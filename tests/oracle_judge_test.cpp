@@ -88,6 +88,10 @@ TEST(Judge, InfinityIsRightFromTheOverflowThreshold) {
   EXPECT_EQ(verdict(kInf, -threshold, 0), Verdict::fail);
   EXPECT_EQ(verdict(kInf, 0, 1), Verdict::fail);
   EXPECT_EQ(verdict(-kInf, 0, 1), Verdict::fail);
+  // A bound may reach across 0.
+  EXPECT_EQ(verdict(kInf, -1, threshold + 2), Verdict::pass);
+  EXPECT_EQ(verdict(-kInf, -1, threshold), Verdict::pass);
+  EXPECT_EQ(verdict(kInf, -threshold / 2, threshold), Verdict::fail);
   Enclosure straddling = Enclosure::exact(threshold);
   straddling.rad = step;
   EXPECT_EQ(judge_constant(kInf, DType::f32, 0, straddling).verdict, Verdict::inconclusive);
@@ -272,7 +276,7 @@ TEST(Judge, AsksForPrecisionOnlyWhileUndecided) {
   EXPECT_EQ(verdict(1.5 + 0x1p-25), Verdict::fail);
   EXPECT_EQ(asked, (std::vector<int>{0, 1, 2}));
   EXPECT_EQ(verdict(1.5), Verdict::inconclusive);
-  EXPECT_EQ(asked, (std::vector<int>{0, 1, 2, 3}));
+  EXPECT_EQ(asked, (std::vector<int>{0, 1, 2, 3, 4}));
 }
 
 TEST(Judge, MergeKeepsTheGravestAndItsMessage) {
@@ -295,7 +299,7 @@ TEST(Judge, MergeKeepsTheGravestAndItsMessage) {
   EXPECT_EQ(all.verdict, Verdict::fail);
 }
 
-// Bins are 2^(1/64) wide and their upper edge is given, never beyond the greatest sample.
+// Bins are at most 2^(1/64) wide and their upper end is given, never beyond the greatest sample.
 TEST(ErrorSamples, QuantilesAgreeWithSorting) {
   Draw draw(13);
   ErrorSamples whole, first, second;

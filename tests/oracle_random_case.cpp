@@ -16,10 +16,10 @@ bool is_binary(Op op) {
   return op == Op::bce_logits || op == Op::bce_prob || op == Op::mse_sigmoid;
 }
 
-Problem any_options(Draw& draw, Op op) {
+Problem any_options(Draw& draw, Op op, std::int64_t most_classes) {
   Problem p;
   p.op = op;
-  p.v = 1 + draw.below(7);
+  p.v = 1 + draw.below(most_classes);
   p.t = 1 + draw.below(2);
   p.n = p.t * (1 + draw.below(2));
   p.dtype = draw.one_of({DType::f32, DType::f64, DType::bf16, DType::f16});
@@ -41,9 +41,9 @@ Problem any_options(Draw& draw, Op op) {
   return p;
 }
 
-Problem any_problem(Draw& draw, Op op) {
+Problem any_problem(Draw& draw, Op op, std::int64_t most_classes) {
   for (;;) {
-    const Problem p = any_options(draw, op);
+    const Problem p = any_options(draw, op, most_classes);
     if (!meaningless(p)) return p;
   }
 }
@@ -163,9 +163,9 @@ void set_rest(Draw& draw, TestCase& c) {
 
 }  // namespace
 
-TestCase random_case(Draw& draw, Op op) {
+TestCase random_case(Draw& draw, Op op, std::int64_t most_classes) {
   TestCase c;
-  c.problem = any_problem(draw, op);
+  c.problem = any_problem(draw, op, most_classes);
   c.input = Tensor(c.problem.dtype, {c.problem.n, c.problem.v});
   for (std::int64_t r = 0; r < c.problem.n; ++r) set_row(c.input, r, input_row(draw, c.problem));
   set_targets(draw, c);

@@ -85,7 +85,7 @@ TEST(Reference, EntropiesAgreeWithSecondFormulas) {
 template <unsigned Digits>
 Interval<Digits> loss_at(const Row& z, std::size_t y) {
   using I = Interval<Digits>;
-  return index_loss(softmax_of<I>(z, Problem{}), static_cast<std::int64_t>(y));
+  return index_loss(softmax_of<I>(z, Problem{}), y);
 }
 
 template <class I>
@@ -120,12 +120,13 @@ TEST(Reference, LevelsNestAndNarrow) {
 TEST(Reference, RadiiShrinkWhereTheFirstLevelIsWide) {
   const Row p = {0.25, 0.25, 0.5}, q = {0.25 + 0x1p-50, 0.25 - 0x1p-50, 0.5};
   Reference ref(probability_case("kl", p, q, "dtype=f64"));
-  EXPECT_LT(ref.loss(0, 1).rad, std::ldexp(ref.loss(0, 0).rad, -20));
-  for (int level = 0; level < Reference::kLevels; ++level) {
-    EXPECT_TRUE(intersects(ref.loss(0, level), ref.loss(0, 3)));
-    EXPECT_LE(ref.loss(0, level).rad, ref.loss(0, 0).rad);
+  EXPECT_LT(ref.loss(0, 2).rad, std::ldexp(ref.loss(0, 1).rad, -20));
+  for (int level = Reference::kQuick; level < Reference::kLevels; ++level) {
+    EXPECT_TRUE(intersects(ref.loss(0, level), ref.loss(0, 4)));
+    const bool in_intervals = level >= 1;
+    EXPECT_TRUE(!in_intervals || ref.loss(0, level).rad <= ref.loss(0, 1).rad) << level;
   }
-  EXPECT_TRUE(is_sharp(ref.loss(0, 1)));
+  EXPECT_TRUE(is_sharp(ref.loss(0, 2)));
 }
 
 TEST(Reference, ReductionsAndUpstreamAreOfTheExactNumbers) {
@@ -198,14 +199,14 @@ TEST(Reference, FactsAreThoseOfTheRow) {
   Reference ref(one_row(z, 0));
   const RowFacts f = ref.facts(0);
   const double below = std::exp(-3.0) + std::exp(-4.0), s = 2 + below;
-  const double near = 1 + 0x1p-40;
+  const double near = 1 + 0x1p-38;
   EXPECT_EQ(f.max, 5);
   EXPECT_EQ(f.target, 2);
   EXPECT_FALSE(f.target_is_max);
   EXPECT_EQ(f.live, 4);
   EXPECT_EQ(f.ties, 2);
-  EXPECT_EQ(f.greatest_gap, 4);
   const auto tight = [&](double upper, double x) { return upper <= x * near && upper * near >= x; };
+  EXPECT_TRUE(tight(f.greatest_gap, 4));
   EXPECT_TRUE(tight(f.sum, s));
   EXPECT_TRUE(tight(f.rest, s - std::exp(-3.0)));
   EXPECT_TRUE(tight(f.below_max, below));
@@ -230,8 +231,8 @@ TEST(Reference, MeanGapIsEntropyLessLogSum) {
     }
     const RowFacts f = ref.facts(0);
     EXPECT_GE(f.mean_gap, lower_double(gap)) << i;
-    EXPECT_LE(f.mean_gap, upper_double(gap) * (1 + 0x1p-50)) << i;
-    EXPECT_LE(f.mean_gap, std::log(static_cast<double>(f.live)) * (1 + 0x1p-50)) << i;
+    EXPECT_LE(f.mean_gap, upper_double(gap) * (1 + 0x1p-38)) << i;
+    EXPECT_LE(f.mean_gap, std::log(static_cast<double>(f.live)) * (1 + 0x1p-38)) << i;
   }
 }
 

@@ -124,7 +124,7 @@ TEST(Relations, LogOfTwoIsEnclosed) {
   Reference exact(events(like, {0.5}));
   EXPECT_TRUE(intersects(exact.loss(0), log_of_two()));
   EXPECT_LT(log_of_two().rad, 1e-32);
-  EXPECT_LT(magnitude_upper(exact.loss(0) - log_of_two()), 1e-32);
+  EXPECT_LT(magnitude_upper(exact.loss(0, 1) - log_of_two()), 1e-32);
 }
 
 TEST(Relations, ProductsEncloseTheirExactValue) {

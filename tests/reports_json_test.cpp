@@ -72,9 +72,17 @@ auto members(const ClaimRow& x) {
   const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = x;
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
 }
+auto members(const KnownMaximum& x) {
+  const auto& [a, b, c, d, e, f] = x;
+  return std::tie(a, b, c, d, e, f);
+}
+auto members(const ExponentialRow& x) {
+  const auto& [a, b, c, d, e, f, g, h, i] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i);
+}
 auto members(const Results& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
 }
 
 template <class T>
@@ -161,6 +169,9 @@ const char* const kDocument = R"({"schema": 1, "expectations": false,
     "plots": [{"title": "t", "x_label": "x", "y_label": "y", "log_x": true, "log_y": false,
       "series": [{"name": "n", "x": [1, 2], "y": [3, "inf"], "marks": true}]}],
     "witness": "w", "reason": "r"}],
+  "exponentials": [{"kernel": "k", "verdict": "pass", "arguments": "-inf to 0", "inputs": 4,
+    "every": 2, "declared_rel": 1.5, "declared_arg": 0.5, "maxima": [{"what": "w", "low": 1,
+      "high": "inf", "unit": "u", "argument": "-0x1p+0", "result": "0x1p-1"}], "facts": ["f"]}],
   "findings": [{"kernel": "k", "id": "i.d", "message": "m", "witness": "w"}],
   "timings": [{"kernel": "k", "problem": "op=ce", "verdict": "inconclusive", "samples": 9,
     "median": 1, "low": 2, "high": 3, "minimum_bytes": 4, "bytes_per_second": 5,
@@ -180,7 +191,10 @@ Results document() {
                        {{"t", "x", "y", true, false, {{"n", {1, 2}, {3, inf}, true}}}}, "w", "r"};
   return {1, false, {"v", "c", "b", "p", "i", "y", 7, "d"}, "run", "0x5", "smoke", 1.5,
           {{"k", "product", "s", "u", "standard", "none", {"repeatable"}, "no"}},
-          {{"p.q", "t", "f"}}, {row}, {claim}, {{"k", "i.d", "m", "w"}},
+          {{"p.q", "t", "f"}}, {row}, {claim},
+          {{"k", Verdict::pass, "-inf to 0", 4, 2, 1.5, 0.5,
+            {{"w", 1, inf, "u", "-0x1p+0", "0x1p-1"}}, {"f"}}},
+          {{"k", "i.d", "m", "w"}},
           {{"k", "op=ce", Verdict::inconclusive, 9, 1, 2, 3, 4, 5, 6, "read", 7}},
           {{"read", 10, 11, 12}}, {"n"}};
 }
@@ -240,6 +254,7 @@ TEST(ReportsJson, EveryFieldButTheOptionalOnesIsRequired) {
     EXPECT_TRUE(mentions(what, std::string(key) + " is missing")) << what;
   }
   EXPECT_TRUE(from_json(without("claims")).claims.empty());
+  EXPECT_TRUE(from_json(without("exponentials")).exponentials.empty());
   EXPECT_FALSE(from_json(without("power")).verdicts[0].power);
   EXPECT_FALSE(from_json(without("counterexample")).verdicts[0].counterexample);
 }

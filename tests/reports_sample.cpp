@@ -256,6 +256,8 @@ Results sample_hostile() {
     for (Figure& f : c.figures) f.label = f.unit = evil;
     for (Plot& p : c.plots) p.title = p.x_label = p.y_label = p.series[0].name = evil;
   }
+  r.exponentials = {{evil, Verdict::fail, evil, 7, 1, 2, 0.5, {{evil, 1, 2, evil, evil, evil}},
+                     {evil}}};
   r.claims.front().id += evil;
   r.claims.front().group = evil;
   return r;

@@ -47,6 +47,16 @@ TestCase wide(std::string_view options = "") {
   return c;
 }
 
+// 2.6 million logits: more than are tried of a small case in all.
+TEST(Shrink, OneRowOfALargeCaseIsFound) {
+  TestCase large = start("gaussian", "op=ce n=65 v=40000 dtype=f32 dir=fwdbwd");
+  large.input.set(41 * 40000 + 39999, 100.5);
+  const Fails fails = [](const TestCase& c) { return some_logit(c, 88.8); };
+  const Shrunk shrunk = shrink(large, fails);
+  EXPECT_EQ(shrunk.test_case.problem, parse_problem("op=ce n=1 v=1 dtype=f32 dir=fwd"));
+  EXPECT_EQ(shrunk.test_case.logit(0, 0), 89);
+}
+
 TEST(Shrink, LargeLogitBecomesTheSmallestInteger) {
   const Fails fails = [](const TestCase& c) { return some_logit(c, 88.8); };
   const TestCase large = wide();

@@ -24,6 +24,9 @@ std::vector<Kernel> highway_safe() {
     k.budget = [](const Problem& p) { return accurate_budget(p, kHighwayExp, kLibmLog); };
     k.f32 = target.body_f32;
     k.f64 = target.body_f64;
+    k.exponential.compute = [exp = target.exp_f32](std::span<const float> x, std::span<float> y) {
+      exp(x.data(), y.data(), x.size());
+    };
     kernels.push_back(make_kernel(std::move(k)));
   }
   return kernels;

@@ -38,6 +38,7 @@ Kernel mutant_p_rounded_before_minus_one();
 Kernel mutant_max_of_abs();
 Kernel mutant_max_starts_at_zero();
 Kernel mutant_row_leak();
+Kernel mutant_ln2_without_low_part();
 Kernel mutant_shift_inexact();
 
 // Options misread.

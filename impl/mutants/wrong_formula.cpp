@@ -63,6 +63,16 @@ struct RowLeak : SafeFormula {
   }
 };
 
+/// exp x = 2^k exp(x - k ln 2) with the leading bits of ln 2 alone: wrong by k times the rest.
+struct Ln2WithoutLowPart : SafeFormula {
+  template <class T>
+  T exponential(T x) {
+    if (!(x > -2000)) return std::exp(x);
+    const T k = std::nearbyint(x * T(M_LOG2E));
+    return std::ldexp(std::exp(x - k * T(0x1.62e4p-1)), static_cast<int>(k));
+  }
+};
+
 }  // namespace
 
 Kernel mutant_last_class_dropped() {
@@ -108,6 +118,17 @@ Kernel mutant_row_leak() {
   return with_formula<RowLeak>(
       mutant("row-leak", "the running maximum is not reset between rows; cf. keras-team/keras#9606",
              {"row.independence", "loss.accurate"}));
+}
+
+Kernel mutant_ln2_without_low_part() {
+  HostKernel k = mutant("ln2-without-low-part",
+                        "the range reduction of its exponential has ln 2 in one short constant",
+                        {"grad.accurate"});
+  k.exponential.compute = [](std::span<const float> x, std::span<float> y) {
+    std::transform(x.begin(), x.end(), y.begin(),
+                   [](float a) { return Ln2WithoutLowPart().exponential(a); });
+  };
+  return with_formula<Ln2WithoutLowPart>(std::move(k));
 }
 
 /// Within its budget, but not what it promises.

@@ -53,7 +53,7 @@ struct BceProbTerms {
   T slope(T x, T y, std::int64_t j) {
     const T one = y == T(0) ? T(0) : y / x;
     const T other = y == T(1) ? T(0) : (T(1) - y) / (T(1) - x);
-    return w.weight_of(j) * (other - one);
+    return product(w.weight_of(j), other - one);
   }
 };
 

@@ -6,6 +6,7 @@
 
 #include "impl/host_invocation.h"
 #include "impl/scalar/kernels.h"
+#include "impl/scalar/libm.h"
 
 // Formula: the textbook's, term by term.
 //   loss = log(sum exp(z_j)) - z_y,   gradient = exp(z_j) / sum - [j = y],   no shift.
@@ -28,6 +29,7 @@ Kernel scalar_naive() {
   };
   k.budget = ErrorBudget::standard;
   k.set_bodies([](const auto& w) { naive_body(w); });
+  k.exponential = libm_exponential();
   return make_kernel(std::move(k));
 }
 

@@ -38,6 +38,7 @@ Kernel scalar_online() {
   k.ops = every_op();
   k.budget = online_budget;
   k.set_bodies([](const auto& w) { scalar_body(w, OnePass{}); });
+  k.exponential = libm_exponential();
   return make_kernel(std::move(k));
 }
 

@@ -24,6 +24,7 @@ Kernel scalar_safe() {
   k.ops = every_op();
   k.budget = [](const Problem& p) { return accurate_budget(p, kLibmExp, kLibmLog); };
   k.set_bodies([](const auto& w) { safe_body(w, SafeFormula{}); });
+  k.exponential = libm_exponential();
   return make_kernel(std::move(k));
 }
 

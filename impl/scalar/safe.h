@@ -21,6 +21,11 @@ struct SafeFormula {
   /// How many classes are summed.
   std::int64_t summed(std::int64_t v) { return v; }
   template <class T>
+  T exponential(T x) {
+    using std::exp;
+    return exp(x);
+  }
+  template <class T>
   T loss(const RowSums<T>& r) {
     return accurate_loss(r);
   }
@@ -48,17 +53,16 @@ struct TwoPass : Formula {
  private:
   template <class T>
   RowSums<T> sums_below(T m, const T* z, std::int64_t v, std::int64_t y, T* e) {
-    using std::exp;
     RowSums<T> row;
     row.m = m;
     const T shift = finite_shift(m);
     if (y >= 0) row.z_y = z[y];
-    row.e_y = exp(row.z_y - shift);
+    row.e_y = Formula::exponential(row.z_y - shift);
     BlockedSum<T> all;
     BlockedSum<T> others;
     const std::int64_t summed = Formula::summed(v);
     for (std::int64_t j = 0; j < v; ++j) {
-      const T x = exp(z[j] - shift);
+      const T x = Formula::exponential(z[j] - shift);
       all.add(j, j < summed ? x : T(0));
       others.add(j, j < summed && j != y ? x : T(0));
       if (e != nullptr) e[j] = x;
