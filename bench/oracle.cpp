@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast the oracle judges, beside the same work element by element in multiple precision.
 #include <fmt/core.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <boost/multiprecision/mpfr.hpp>
@@ -199,7 +200,7 @@ std::vector<Timed> timed_jobs() {
   return jobs;
 }
 
-int report() {
+void report() {
   const std::vector<Timed> jobs = timed_jobs();
   std::vector<TimedJob> runs;
   for (const Timed& t : jobs) runs.push_back({t.name, [] {}, t.run});
@@ -220,7 +221,27 @@ int report() {
     }
     fmt::print("\n");
   }
-  return 0;
+}
+
+long peak_kib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+/// One problem of the size of a large vocabulary, once on one thread and once on two. Its case and
+/// the kernel's output are there before.
+void report_large() {
+  const Judged j = judged("op=ce dtype=f32 dir=fwdbwd n=512 v=128256");
+  const long before = peak_kib();
+  for (const int threads : {1, 2}) {
+    set_judge_threads(threads);
+    const auto times = time_jobs({{"large", [] {}, [&j] { judge(j); }}},
+                                 {.min_seconds = 0.2, .repetitions = 3, .progress = {}});
+    if (!times[0].error.empty()) throw std::runtime_error(times[0].error);
+    fmt::print("f32 n=512 v=128256, judged on {} thread(s): {:.2f} s, peak memory grew by {} KiB\n",
+               threads, quantile(times[0].seconds, 0.5), peak_kib() - before);
+  }
 }
 
 }  // namespace
@@ -228,7 +249,9 @@ int report() {
 
 int main() {
   try {
-    return xent::report();
+    xent::report();
+    xent::report_large();
+    return 0;
   } catch (const std::exception& e) {
     fmt::print(stderr, "oracle_bench: {}\n", e.what());
     return 1;

@@ -107,7 +107,7 @@ def good():
         {"CMakeLists.txt": HASH + "target_include_directories(a PRIVATE b)  # never file(GLOB\n"
                                   "set(CMAKE_CXX_STANDARD 20)\n"},
         {"a.md": "| " + "x" * 101 + " |\n```\n" + "x" * 101 + "\n```\n"},
-        {"a.md": "a/work/b, ./root/x, /usr/x, /works/x\n"},
+        {"a.md": "a/root/b, ./root/x, /usr/x, /works/x\n"},
         {"a.csv": ("x" * 100 + "\n") * 400},
         {"LICENSE": "\n\t" + "x" * 200},
         {"core/README.md": "core\n", "core/a.json": "{}\n", ".ci/a.json": "{}\n"},

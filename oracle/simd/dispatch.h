@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -45,15 +46,25 @@ RowBuilder chosen(const std::vector<SimdBuilder>&);
 #else
 #define XENT_SIMD_NEON(build)
 #endif
-#define XENT_SIMD_BUILDERS(build) \
-  ::xent::supported_builders({XENT_SIMD_AVX3(build) XENT_SIMD_AVX2(build) XENT_SIMD_NEON(build)})
+/// Those that this machine has, best first, each a Named: its isa, and a pointer to `build`.
+#define XENT_SIMD_SUPPORTED(Named, build) \
+  ::xent::supported<Named>({XENT_SIMD_AVX3(build) XENT_SIMD_AVX2(build) XENT_SIMD_NEON(build)})
 
 namespace xent {
 
-struct CompiledBuilder {
+template <class Named>
+struct CompiledFor {
   std::int64_t target;  ///< HWY_AVX3, ...
-  SimdBuilder builder;
+  Named function;
 };
-std::vector<SimdBuilder> supported_builders(const std::vector<CompiledBuilder>&);
+
+template <class Named>
+std::vector<Named> supported(const std::vector<CompiledFor<Named>>& compiled) {
+  std::vector<Named> found;
+  for (const CompiledFor<Named>& c : compiled) {
+    if ((hwy::SupportedTargets() & c.target) != 0) found.push_back(c.function);
+  }
+  return found;
+}
 
 }  // namespace xent

@@ -92,20 +92,9 @@ HWY_AFTER_NAMESPACE();
 namespace xent {
 
 const std::vector<ExpBlockTarget>& exp_block_targets() {
-  struct Compiled {
-    std::int64_t target;
-    ExpBlockTarget block;
-  };
-  static const std::vector<ExpBlockTarget> found = [] {
-    std::vector<ExpBlockTarget> list;
-    for (const Compiled& c :
-         std::vector<Compiled>{XENT_SIMD_AVX3(FillExpBlock) XENT_SIMD_AVX2(FillExpBlock)
-                                   XENT_SIMD_NEON(FillExpBlock)}) {
-      if ((hwy::SupportedTargets() & c.target) != 0) list.push_back(c.block);
-    }
-    return list;
-  }();
-  return found;
+  static const std::vector<ExpBlockTarget> targets =
+      XENT_SIMD_SUPPORTED(ExpBlockTarget, FillExpBlock);
+  return targets;
 }
 
 }  // namespace xent

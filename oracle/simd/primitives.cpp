@@ -99,20 +99,9 @@ HWY_AFTER_NAMESPACE();
 namespace xent {
 
 const std::vector<PrimitiveTarget>& primitive_targets() {
-  struct Compiled {
-    std::int64_t target;
-    PrimitiveTarget primitives;
-  };
-  static const std::vector<PrimitiveTarget> found = [] {
-    std::vector<PrimitiveTarget> list;
-    for (const Compiled& c :
-         std::vector<Compiled>{XENT_SIMD_AVX3(RunPrimitive) XENT_SIMD_AVX2(RunPrimitive)
-                                   XENT_SIMD_NEON(RunPrimitive)}) {
-      if ((hwy::SupportedTargets() & c.target) != 0) list.push_back(c.primitives);
-    }
-    return list;
-  }();
-  return found;
+  static const std::vector<PrimitiveTarget> targets =
+      XENT_SIMD_SUPPORTED(PrimitiveTarget, RunPrimitive);
+  return targets;
 }
 
 }  // namespace xent

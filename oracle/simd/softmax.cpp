@@ -134,7 +134,8 @@ HWY_AFTER_NAMESPACE();
 namespace xent {
 
 const std::vector<SimdBuilder>& softmax_builders() {
-  static const std::vector<SimdBuilder> builders = XENT_SIMD_BUILDERS(softmax::BuildRows);
+  static const std::vector<SimdBuilder> builders =
+      XENT_SIMD_SUPPORTED(SimdBuilder, softmax::BuildRows);
   return builders;
 }
 

@@ -11,14 +11,6 @@ std::atomic<std::size_t> chosen_index{0};
 
 }  // namespace
 
-std::vector<SimdBuilder> supported_builders(const std::vector<CompiledBuilder>& compiled) {
-  std::vector<SimdBuilder> found;
-  for (const CompiledBuilder& c : compiled) {
-    if ((hwy::SupportedTargets() & c.target) != 0) found.push_back(c.builder);
-  }
-  return found;
-}
-
 RowBuilder chosen(const std::vector<SimdBuilder>& builders) {
   return builders.empty() ? nullptr : builders[chosen_index].build;
 }

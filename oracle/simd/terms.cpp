@@ -102,7 +102,8 @@ HWY_AFTER_NAMESPACE();
 namespace xent {
 
 const std::vector<SimdBuilder>& term_builders() {
-  static const std::vector<SimdBuilder> builders = XENT_SIMD_BUILDERS(BuildTermRows);
+  static const std::vector<SimdBuilder> builders =
+      XENT_SIMD_SUPPORTED(SimdBuilder, BuildTermRows);
   return builders;
 }
 
