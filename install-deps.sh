@@ -6,16 +6,18 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config)
 libraries=(libboost-dev libmpfr-dev libmpfi-dev libgmp-dev libhwy-dev librapidcheck-dev
-  libbenchmark-dev libgtest-dev libcli11-dev libfmt-dev nlohmann-json3-dev)
+  libbenchmark-dev libgtest-dev libcli11-dev libfmt-dev nlohmann-json3-dev libseccomp-dev)
 python=(python3 python3-numpy python3-mpmath python3-torch)
 # The tests check the oracle's proofs with these.
 proofs=(gappa sollya)
-# Only examples and nightly need these.
-extra=(clang-19 clang-format chromium libdnnl-dev libeigen3-dev)
+# Third parties that the tests judge (examples/).
+examples=(libdnnl-dev libeigen3-dev)
+# Only nightly and developers need these.
+extra=(clang-19 clang-format chromium)
 
 usage="usage: ./install-deps.sh [--all] [--list]"
 help="$usage
-  --all   also what only examples and nightly need
+  --all   also what only nightly and developers need
   --list  print the packages, install nothing"
 
 fail() {
@@ -23,7 +25,7 @@ fail() {
   exit "$1"
 }
 
-packages=("${build[@]}" "${libraries[@]}" "${python[@]}" "${proofs[@]}")
+packages=("${build[@]}" "${libraries[@]}" "${python[@]}" "${proofs[@]}" "${examples[@]}")
 list=no
 for option in "$@"; do
   case $option in

@@ -3,17 +3,23 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <exception>
 #include <list>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
+#include <stdexcept>
+#include <utility>
 
 #include "bench/limits/bandwidth.h"
 #include "bench/runner.h"
 #include "bench/statistics.h"
 #include "core/test_case.h"
+#include "properties/checks.h"
 #include "properties/domain.h"
+#include "properties/random.h"
 
 namespace xent {
 namespace {
@@ -47,29 +53,121 @@ std::optional<std::string> refusal(Verdict verdict, bool include_failing) {
   return fmt::format("its verdict is {}, not pass", name(verdict));
 }
 
+/// Peers are shown beside ours whatever they are worth, marked.
+bool failing_too(Role role, const BenchOptions& options) {
+  return options.include_failing || role == Role::peer;
+}
+
 std::string_view domain_for(const Problem& problem) {
   return find_domain(kDomain).fits(problem) ? kDomain : kProbabilityDomain;
 }
+
+/// A kernel that runs elsewhere, on several cases, one after the other in rounds of random order:
+/// who remembers answers gains from data seen just before. What it wrote last on each case is
+/// judged when all is timed.
+class Stranger {
+ public:
+  Stranger(Kernel kernel, const TestCase& first, std::size_t count)
+      : kernel_(std::move(kernel)), random_(Random(first.recipe.seed).stream(kOrder)),
+        order_(count) {
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    BindOptions options;
+    options.timed = true;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t seed = first.recipe.seed + i;
+      cases_.push_back(i == 0 ? first : make_case(first.problem, first.recipe.domain, seed));
+      invocations_.push_back(kernel_.bind(cases_.back(), options));
+      time(*invocations_.back(), 1);  // what was never called can't be judged
+    }
+  }
+
+  std::vector<double> times(int calls) {
+    if (at_ == order_.size()) shuffle();
+    return time(*invocations_[order_[at_++]], calls);
+  }
+
+  /// What is wrong with what was written while the clock ran; nothing: it is right.
+  std::optional<std::string> wrong() const {
+    for (std::size_t i = 0; i < cases_.size(); ++i) {
+      const Faults faults = invocations_[i]->faults();
+      for (const auto* list : {&faults.inputs_changed, &faults.written_outside,
+                               &faults.misconduct}) {
+        if (!list->empty()) return list->front();
+      }
+      Judgement j;
+      Reference exact(cases_[i]);
+      judge_output(j, exact, kernel_.budget(cases_[i].problem), invocations_[i]->output());
+      if (j.verdict == Verdict::fail) return j.message;
+    }
+    return {};
+  }
+
+ private:
+  static constexpr std::uint64_t kOrder = 0x74696d65;
+
+  static std::vector<double> time(Invocation& one, int calls) {
+    std::vector<double> seconds = one.time(calls);
+    const Faults faults = one.faults();
+    if (!faults.raised.empty()) throw std::runtime_error(faults.raised);
+    return seconds;
+  }
+
+  /// A round does not begin with the case that the last one ended with.
+  void shuffle() {
+    const std::size_t last = order_.back();
+    for (std::size_t i = order_.size() - 1; i > 0; --i) {
+      const auto other = random_.below(drawn_++, static_cast<std::int64_t>(i) + 1);
+      std::swap(order_[i], order_[static_cast<std::size_t>(other)]);
+    }
+    if (order_.front() == last) std::swap(order_.front(), order_.back());
+    at_ = 0;
+  }
+
+  Kernel kernel_;
+  std::vector<TestCase> cases_;
+  std::vector<std::unique_ptr<Invocation>> invocations_;
+  Random random_;
+  std::uint64_t drawn_ = 0;
+  std::vector<std::size_t> order_;  ///< of this round
+  std::size_t at_ = 0;
+};
 
 /// What is timed on one problem, with its memory.
 struct Session {
   Problem problem;
   std::list<std::unique_ptr<Invocation>> invocations;
+  std::map<std::size_t, std::shared_ptr<Stranger>> strangers;  ///< by job
   std::list<limits::Buffer> buffers;
   std::vector<TimedJob> jobs;
   std::vector<Timing> timings;                   ///< of the first jobs
+  std::vector<Role> roles;                       ///< of the same
   std::vector<const limits::Pattern*> patterns;  ///< of the jobs after them
 };
 
-void add_kernel(Session& session, const Kernel& kernel, Verdict verdict, const TestCase& data) {
+TimedJob job_here(Session& session, const Kernel& kernel, const TestCase& data) {
   session.invocations.push_back(kernel.bind(data, {}));
   Invocation* invocation = session.invocations.back().get();
+  return {{}, [invocation] { invocation->reset(); }, [invocation] {
+            invocation->launch();
+            invocation->wait();
+          }};
+}
+
+TimedJob job_elsewhere(Session& session, const Kernel& kernel, const TestCase& data) {
+  constexpr double kLarge = 64e6;
+  const std::size_t count = minimum_bytes(data.problem) < kLarge ? 3 : 2;
+  const auto stranger = std::make_shared<Stranger>(kernel, data, count);
+  session.strangers[session.jobs.size()] = stranger;
+  return {{}, [] {}, [] {}, [stranger](int calls) { return stranger->times(calls); }};
+}
+
+void add_kernel(Session& session, const Kernel& kernel, Verdict verdict, const TestCase& data) {
   const std::string problem = to_text(session.problem);
-  session.jobs.push_back({kernel.name + " on " + problem, [invocation] { invocation->reset(); },
-                          [invocation] {
-                            invocation->launch();
-                            invocation->wait();
-                          }});
+  TimedJob job = kernel.origin.empty() ? job_here(session, kernel, data)
+                                       : job_elsewhere(session, kernel, data);
+  job.name = kernel.name + " on " + problem;
+  session.jobs.push_back(std::move(job));
+  session.roles.push_back(kernel.role);
   Timing timing;
   timing.kernel = kernel.name;
   timing.problem = problem;
@@ -148,6 +246,16 @@ void run_session(Session& session, const BenchOptions& options, BenchResult& res
       notes.add(timing.kernel, "it raised: " + times[i].error);
       continue;
     }
+    if (const auto stranger = session.strangers.find(i); stranger != session.strangers.end()) {
+      if (const auto wrong = stranger->second->wrong()) {
+        result.wrong.push_back({timing.kernel, timing.problem, *wrong});
+        timing.verdict = Verdict::fail;
+        if (!failing_too(session.roles[i], options)) {
+          notes.add(timing.kernel, "what it wrote while the clock ran is wrong: " + *wrong);
+          continue;
+        }
+      }
+    }
     fill(timing, session.problem, times[i], limit);
     result.timings.push_back(std::move(timing));
   }
@@ -165,7 +273,7 @@ Session open_session(const std::vector<Kernel>& kernels, const VerdictOf& verdic
       continue;
     }
     const Verdict verdict = verdict_of(kernel, problem);
-    if (const auto reason = refusal(verdict, options.include_failing)) {
+    if (const auto reason = refusal(verdict, failing_too(kernel.role, options))) {
       notes.add(kernel.name, *reason);
       continue;
     }

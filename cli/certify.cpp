@@ -292,7 +292,7 @@ Exit certify_command(const Options& o) {
   r.seed = "none";
   r.profile = o.every == 1 ? "every argument" : fmt::format("one argument of {}", o.every);
   r.properties = {property_of(o.every)};
-  const std::vector<Kernel> kernels = chosen_kernels(o);
+  const std::vector<Kernel> kernels = chosen_kernels(o).kernels;
   require_writable(o);
   if (kernels.empty()) {
     fmt::print("{}\n", why_none(o));

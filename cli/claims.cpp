@@ -98,13 +98,14 @@ void print_claims(const Results& r) {
 Exit claims_command(const Options& o) {
   const auto started = std::chrono::steady_clock::now();
   Results r = begin_results(o);
-  const std::vector<Kernel> kernels = chosen_kernels(o);
+  const ChosenKernels choice = chosen_kernels(o);
+  const std::vector<Kernel>& kernels = choice.kernels;
   find_profile(o.profile);
   selected_claims(o.claims);
   require_file("--data", o.data);
   require_file("--text", o.text);
   ProgressLine line;
-  const VerifyOptions v = verify_options(o, r, line);
+  const VerifyOptions v = verify_options(o, choice, r, line);
   require_writable(o);
   print_head(r, kernels.size());
   if (kernels.empty()) {

@@ -5,7 +5,11 @@
 
 #include "cli/commands.h"
 #include "cli/environment.h"
+#include "cli/interpreters.h"
 #include "cli/terminal.h"
+#include "core/error.h"
+#include "core/text.h"
+#include "impl/process/foreign.h"
 #include "impl/registry.h"
 
 namespace xent {
@@ -17,6 +21,38 @@ bool sane_arithmetic() {
   volatile float least_f32 = 0x1p-149F;
   return std::fegetround() == FE_TONEAREST && least * 1.0 != 0 && least_f32 * 1.0F != 0 &&
          least * half == 0;
+}
+
+/// Whether kernels that are not built in can be run, and how well they are kept apart.
+bool hosts_present() {
+  std::string missing;
+  try {
+    hosts_folder();
+  } catch (const UsageError& e) {
+    missing = e.what();
+  }
+  const bool there = missing.empty();
+  fmt::print("{} --library, --python{}\n", there ? good("ok  ") : bad("bad "),
+             there ? "" : ": " + missing);
+  if (const std::string gap = sandbox_gap(); there && !gap.empty()) {
+    fmt::print("{} system calls of other people's kernels are not watched: {}\n", dim("gap "), gap);
+  }
+  return there;
+}
+
+void print_interpreters() {
+  for (const Interpreter& i : interpreters()) {
+    fmt::print("{} --interpreter {}", i.has_numpy() ? good("ok  ") : dim("skip"), i.path);
+    if (i.version.empty()) {
+      fmt::print(": does not run\n");
+      continue;
+    }
+    fmt::print(" {}", i.version);
+    if (!i.packages.empty()) fmt::print(": {}", join(i.packages, ", "));
+    if (!i.missing.empty()) fmt::print("; no {}", join(i.missing, ", "));
+    fmt::print("\n");
+    if (!i.has_numpy()) fmt::print("     to get numpy: {} -m pip install numpy\n", i.path);
+  }
 }
 
 }  // namespace
@@ -33,7 +69,9 @@ Exit doctor_command(const Options&) {
   for (const Unavailable& u : unavailable_kernels()) {
     fmt::print("{} {}: {}\n", dim("skip"), u.name, u.reason);
   }
-  return sane ? Exit::ok : Exit::failed;
+  const bool hosts = hosts_present();
+  print_interpreters();
+  return sane && hosts ? Exit::ok : Exit::failed;
 }
 
 }  // namespace xent

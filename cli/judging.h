@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 
+#include "cli/kernels.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "core/results.h"
@@ -18,7 +19,11 @@ namespace xent {
 Results begin_results(const Options&);
 
 /// The engine's options. The line must outlive them; notes of --tensors go into the results.
-VerifyOptions verify_options(const Options&, Results&, ProgressLine&);
+VerifyOptions verify_options(const Options&, const ChosenKernels&, Results&, ProgressLine&);
+
+/// verify, each kernel asked in its dialect: that of --dialect, else its own; built-in ones beside
+/// others in theirs. What was judged is in the results even if this throws.
+void verify_in_dialects(const std::vector<Kernel>&, const Options&, const VerifyOptions&, Results&);
 
 /// From here on the first Ctrl-C sets the flag, so that what was gathered is written; a second one
 /// kills.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "cli/strangers.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "impl/registry.h"
@@ -15,15 +16,22 @@ bool is_full_name(const std::string& pattern) {
   return pattern.find_first_of("*?") == std::string::npos && !pattern.starts_with("role:");
 }
 
-void require_known(const std::string& name, const std::vector<Kernel>& all) {
+void require_known(const std::string& name, const std::vector<Kernel>& builtin,
+                   const std::vector<Stranger>& others) {
   std::vector<std::string> names;
-  for (const Kernel& k : all) names.push_back(k.name);
+  for (const Kernel& k : builtin) names.push_back(k.name);
+  for (const Stranger& s : others) {
+    names.push_back(s.kernel.name);
+    if (answers_to(s, name)) return;
+  }
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   for (const Unavailable& u : unavailable_kernels()) {
     if (u.name == name) return;  // why_none gives the reason
   }
+  const bool from_file = others.empty() && name.find('/') != std::string::npos;
   throw UsageError("unknown kernel '" + name + "'" + nearest_hint(name, names) +
-                   "; `xentcheck list kernels` shows all");
+                   "; `xentcheck list kernels` shows all" +
+                   (from_file ? ", --library or --python brings others" : ""));
 }
 
 void apply_promises(const std::string& list, Promises& p) {
@@ -48,31 +56,100 @@ void apply_promises(const std::string& list, Promises& p) {
   }
 }
 
+/// Calls that ask for one thread get what --threads says.
+void apply_threads(int threads, Kernel& k) {
+  if (threads == 1) return;
+  k.bind = [threads, bind = std::move(k.bind)](const TestCase& c, BindOptions b) {
+    if (b.threads == 1) b.threads = threads;
+    return bind(c, b);
+  };
+}
+
+std::set<std::string> named_builtin(const std::vector<std::string>& patterns,
+                                    const std::vector<Kernel>& builtin) {
+  std::set<std::string> names;
+  for (const std::string& pattern : patterns) {
+    for (const Kernel& k : select(builtin, pattern)) names.insert(k.name);
+  }
+  return names;
+}
+
+/// Names that mean one kernel; others are looked for among the shorter and longer ones.
+std::set<std::string> exact_names(const std::vector<Kernel>& builtin,
+                                  const std::vector<Stranger>& others) {
+  std::set<std::string> names;
+  for (const Kernel& k : builtin) names.insert(k.name);
+  for (const Stranger& s : others) names.insert(s.kernel.name);
+  return names;
+}
+
+bool is_named(const Stranger& s, const std::vector<std::string>& patterns,
+              const std::set<std::string>& exact) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return (!exact.contains(pattern) && answers_to(s, pattern)) ||
+           !select({s.kernel}, pattern).empty();
+  });
+}
+
+/// Strangers that --kernel, if it names any, and the globs behind their files leave.
+std::vector<const Stranger*> wanted(const std::vector<Stranger>& all, const Options& o,
+                                    const std::set<std::string>& exact) {
+  std::vector<const Stranger*> named, rest;
+  for (const Stranger& s : all) {
+    if (s.wanted) rest.push_back(&s);
+    if (s.wanted && is_named(s, o.kernels, exact)) named.push_back(&s);
+  }
+  const bool only_named = !named.empty() || (o.command == "replay" && !o.kernels.empty());
+  return only_named ? named : rest;
+}
+
 }  // namespace
 
-std::vector<Kernel> chosen_kernels(const Options& o) {
-  const std::vector<Kernel> all = builtin_kernels();
+std::string ChosenKernels::replay_options(const Kernel& k, const Options& o) const {
+  std::string text;
+  if (const auto at = brought_by.find(k.name); at != brought_by.end()) {
+    text += at->second;
+    const Options usual;
+    if (o.deadline != usual.deadline) text += " --deadline " + shortest(o.deadline);
+    if (o.memory != usual.memory) text += " --memory " + shortest(o.memory);
+  }
+  if (!o.promise.empty()) text += " --promise " + shell_word(o.promise);
+  if (o.threads != 1) text += " --threads " + std::to_string(o.threads);
+  return text;
+}
+
+ChosenKernels chosen_kernels(const Options& o) {
+  const std::vector<Kernel> builtin = builtin_kernels();
+  const std::vector<Stranger> others = strangers(o);
   std::vector<std::string> patterns = o.kernels;
-  if (patterns.empty()) {
+  if (patterns.empty() && others.empty()) {
     patterns = {"*"};
     if (o.command == "run") patterns.push_back("role:example-of-failure");
   }
-  std::set<std::string> names;
   for (const std::string& pattern : patterns) {
-    if (is_full_name(pattern)) require_known(pattern, all);
-    for (const Kernel& k : select(all, pattern)) names.insert(k.name);
+    if (is_full_name(pattern)) require_known(pattern, builtin, others);
   }
-  std::vector<Kernel> chosen;
-  for (const Kernel& k : all) {
-    if (!names.contains(k.name)) continue;
-    chosen.push_back(k);
-    if (!o.promise.empty()) apply_promises(o.promise, chosen.back().promises);
+  ChosenKernels choice;
+  const std::set<std::string> names = named_builtin(patterns, builtin);
+  for (const Kernel& k : builtin) {
+    if (names.contains(k.name)) choice.kernels.push_back(k);
   }
-  return chosen;
+  for (const Stranger* s : wanted(others, o, exact_names(builtin, others))) {
+    choice.kernels.push_back(s->kernel);
+    choice.brought_by[s->kernel.name] = s->option;
+  }
+  for (Kernel& k : choice.kernels) {
+    if (!o.promise.empty()) apply_promises(o.promise, k.promises);
+    apply_threads(o.threads, k);
+  }
+  return choice;
 }
 
 std::string why_none(const Options& o) {
-  std::string text = "no kernel matches " + join(o.kernels, " ") +
+  std::vector<std::string> asked = o.kernels;
+  asked.insert(asked.end(), o.libraries.begin(), o.libraries.end());
+  asked.insert(asked.end(), o.pythons.begin(), o.pythons.end());
+  std::string text = "no kernel matches " + join(asked, " ") +
                      "; globs choose products, role:mutant or a full name the others";
   for (const Unavailable& u : unavailable_kernels()) {
     for (const std::string& pattern : o.kernels) {

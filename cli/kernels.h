@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "cli/options.h"
@@ -8,10 +10,20 @@
 
 namespace xent {
 
-/// The kernels that the command line names, in the registry's order: by default the products, and
-/// for `run` the examples of failure too. A full name that is unknown is a UsageError with the
-/// nearest ones; globs that match nothing give an empty list.
-std::vector<Kernel> chosen_kernels(const Options&);
+struct ChosenKernels {
+  std::vector<Kernel> kernels;
+  std::map<std::string, std::string> brought_by;  ///< options of those that are not built in
+
+  /// What a replay line needs besides the kernel's name: ` --library ./x.so --promise sign-exact`.
+  std::string replay_options(const Kernel&, const Options&) const;
+};
+
+/// The kernels that the command line names, in the registry's order, then those of --library and
+/// --python. Without --kernel the products (for `run` the examples of failure too), or the latter
+/// alone; with it the built-in ones named and all of the latter, unless some of them are named (for
+/// `replay`: none but those named). A full name that is unknown is a UsageError with the nearest
+/// ones; globs that match nothing give an empty list.
+ChosenKernels chosen_kernels(const Options&);
 
 /// What to say when nothing was chosen: why the kernels that match cannot run here.
 std::string why_none(const Options&);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/kernels.h"
 #include "cli/terminal.h"
 #include "core/error.h"
 #include "core/text.h"
@@ -42,16 +43,32 @@ std::string support_text(const Kernel& k, const std::string& problem) {
   return text;
 }
 
+std::string kernel_text(const Kernel& k, const Options& o) {
+  const std::string promises = join(promise_names(k.promises), ", ");
+  std::string text(name(k.role));
+  if (!k.summary.empty()) text += "; " + k.summary;
+  if (k.role == Role::mutant) text += "\nkilled by " + join(k.killed_by, ", ");
+  else text += fmt::format("\npromises {}\n{}", promises.empty() ? "nothing" : promises,
+                           to_text(k.budget({})));
+  if (!k.origin.empty()) text += "\nfrom " + k.origin;
+  if (k.dialect != "math") text += "\nanswers as " + k.dialect;
+  if (k.exponential.compute) text += "\nshows its binary32 exponential: certify-exp";
+  if (!o.selection.problem.empty()) text += support_text(k, o.selection.problem);
+  return text;
+}
+
+/// Those of --library and --python, if they are given, and no others.
+void list_strangers(Listing& l, const Options& o) {
+  for (const Kernel& k : chosen_kernels(o).kernels) {
+    if (l.wants(k.name)) l.item(k.name, kernel_text(k, o));
+  }
+}
+
 void list_kernels(Listing& l, const Options& o, bool mutants) {
+  if (!o.libraries.empty() || !o.pythons.empty()) return list_strangers(l, o);
   for (const Kernel& k : builtin_kernels()) {
     if ((k.role == Role::mutant) != mutants || !l.wants(k.name)) continue;
-    std::string text = fmt::format("{}; {}", name(k.role), k.summary);
-    if (mutants) text += "\nkilled by " + join(k.killed_by, ", ");
-    else text += fmt::format("\npromises {}\n{}", join(promise_names(k.promises), ", "),
-                             to_text(k.budget({})));
-    if (k.exponential.compute) text += "\nshows its binary32 exponential: certify-exp";
-    if (!o.selection.problem.empty()) text += support_text(k, o.selection.problem);
-    l.item(k.name, text);
+    l.item(k.name, kernel_text(k, o));
   }
   if (mutants) return;
   for (const Unavailable& u : unavailable_kernels()) {

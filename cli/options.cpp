@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <iostream>
 #include <thread>
 
@@ -13,13 +14,11 @@
 namespace xent {
 namespace {
 
-/// Commands and options of the design that this version does not have yet.
 const std::vector<std::string> kCommands = {"list",   "verify", "bench",  "run",
                                             "claims", "selftest", "certify-exp", "report",
                                             "replay", "doctor"};
+/// Those of the design that this version does not have yet.
 const std::vector<std::string> kLater = {"hunt", "baseline"};
-const std::vector<std::string> kLaterOptions = {"--library", "--python", "--interpreter", "--peers",
-                                                "--threads"};
 
 std::string problem_help() {
   std::string text = "Problems are words key=value; lists and ranges make several:\n"
@@ -66,13 +65,42 @@ std::int64_t count(const std::string& option, const std::string& text, std::int6
   throw UsageError(option + " " + text + ": give a whole number from 1 to " + std::to_string(most));
 }
 
+double amount(const std::string& option, const std::string& text, const char* unit, bool zero) {
+  const auto x = parse_double(text);
+  if (x && std::isfinite(*x) && (*x > 0 || (zero && *x == 0))) return *x;
+  throw UsageError(option + " " + text + ": give " + unit);
+}
+
 struct Texts {
-  std::string shard, budget, seed, cases, jobs, every;
+  std::string shard, budget, seed, cases, jobs, every, threads, deadline, memory;
 };
 
 void add_what(CLI::App* app, Options& o) {
   app->add_option("-k,--kernel", o.kernels,
                   "Kernels: a name, a glob (products only) or role:GLOB; may be repeated");
+}
+
+/// Kernels that are not built in. One value an option: the next word may be another argument.
+void add_strangers(CLI::App* app, Options& o, Texts& t) {
+  app->add_option("--library", o.libraries,
+                  "Kernels of a shared library, FILE.so or FILE.so:GLOB; may be repeated; without "
+                  "--kernel no others")
+      ->allow_extra_args(false);
+  app->add_option("--python", o.pythons,
+                  "A function of a Python file, FILE.py:FUNCTION; may be repeated")
+      ->allow_extra_args(false);
+  app->add_option("--interpreter", o.interpreter,
+                  "That runs --python; default: doctor's first that has numpy");
+  app->add_option("--deadline", t.deadline,
+                  "Seconds of processor that a call of theirs may take (20)");
+  app->add_option("--memory", t.memory,
+                  "GiB that their process may take beyond the tensors (8); 0: no limit");
+}
+
+/// How kernels are called.
+void add_calls(CLI::App* app, Options& o, Texts& t) {
+  app->add_option("--promise", o.promise, "Judge as if promised: a list as repeatable,shift-exact");
+  app->add_option("--threads", t.threads, "Threads that a kernel may use (1)");
 }
 
 /// How much is judged, and on how many threads.
@@ -91,10 +119,11 @@ void add_how(CLI::App* app, Options& o, Texts& t) {
   app->add_option("--domain", o.selection.domains, "Domains of inputs, by name or glob");
   app->add_option("--dialect", o.selection.dialect,
                   "Answers to the edge questions; see `xentcheck list dialects`");
-  app->add_option("--promise", o.promise, "Judge as if promised: a list as repeatable,shift-exact");
   app->add_option("--tensors", o.tensors, "Judge captured tensors: a .npz with logits and targets");
+  add_calls(app, o, t);
   add_amount(app, o, t);
   app->add_option("--shard", t.shard, "Judge part I of N: I/N");
+  app->add_flag("--peers", o.peers, "Time the libraries that were built beside the program, too");
   app->add_flag("--include-failing", o.include_failing, "Time what failed, too, and mark it");
   app->add_flag("--strict", o.strict, "Findings count as failures");
   app->add_flag("--keep-going", o.keep_going, "Time what passed although something failed");
@@ -115,6 +144,7 @@ void add_commands(CLI::App& app, Options& o, Texts& t) {
   for (const auto& [name, help] : judging) {
     CLI::App* sub = app.add_subcommand(name, help);
     add_what(sub, o);
+    add_strangers(sub, o, t);
     add_how(sub, o, t);
     add_out(sub, o);
   }
@@ -135,6 +165,7 @@ void add_commands(CLI::App& app, Options& o, Texts& t) {
   CLI::App* certify = app.add_subcommand(
       "certify-exp", "A kernel's own binary32 exponential, on every argument there is");
   add_what(certify, o);
+  add_strangers(certify, o, t);
   certify->add_option("--every", t.every, "A quick look: each N-th argument; certifies nothing");
   certify->add_option("--jobs", t.jobs, "Threads; results do not depend on it");
   add_out(certify, o);
@@ -143,25 +174,23 @@ void add_commands(CLI::App& app, Options& o, Texts& t) {
       ->required();
   list->add_option("glob", o.glob, "Only names that match");
   list->add_option("--problem", o.selection.problem, "Say what each kernel makes of a problem");
+  add_strangers(list, o, t);
   CLI::App* report = app.add_subcommand("report", "Render results again, or merge shards");
   report->add_option("results", o.files, "results.json files")->required();
   add_out(report, o);
   CLI::App* replay = app.add_subcommand("replay", "One saved case, with its numbers");
   replay->add_option("case", o.files, "A .case file")->required()->expected(1);
   add_what(replay, o);
+  add_strangers(replay, o, t);
   replay->add_option("--property", o.selection.properties, "Instead of the one in the file");
-  replay->add_option("--promise", o.promise, "Judge as if promised");
+  add_calls(replay, o, t);
   app.add_subcommand("doctor", "What this machine can run, what is missing, how to get it");
 }
 
 void refuse_later(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    const auto& table = i == 1 ? kLater : kLaterOptions;
-    if (std::find(table.begin(), table.end(), word) != table.end()) {
-      throw UsageError(word + ": not in this version");
-    }
-  }
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (std::find(kLater.begin(), kLater.end(), word) == kLater.end()) return;
+  throw UsageError(word + ": not in this version");
 }
 
 /// No absolute path where a relative one does: lines are pasted into reports.
@@ -180,6 +209,18 @@ void require_command(int argc, char** argv) {
   if (known || word.starts_with('-')) return;
   throw UsageError("unknown command '" + word + "'" + nearest_hint(word, kCommands) +
                    "; see xentcheck --help");
+}
+
+void take_numbers(const Texts& t, Options& o) {
+  if (!t.shard.empty()) parse_shard(t.shard, o);
+  if (!t.budget.empty()) parse_budget(t.budget, o);
+  if (!t.seed.empty()) parse_seed(t.seed, o);
+  if (!t.cases.empty()) o.cases = count("--cases", t.cases, 1000000);
+  if (!t.every.empty()) o.every = count("--every", t.every, 1000000000);
+  if (!t.jobs.empty()) o.jobs = static_cast<int>(count("--jobs", t.jobs, 256));
+  if (!t.threads.empty()) o.threads = static_cast<int>(count("--threads", t.threads, 1024));
+  if (!t.deadline.empty()) o.deadline = amount("--deadline", t.deadline, "seconds, as 60", false);
+  if (!t.memory.empty()) o.memory = amount("--memory", t.memory, "GiB, as 4; 0: no limit", true);
 }
 
 }  // namespace
@@ -211,16 +252,12 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
   o.line = o.program;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
+    const std::string bare = word.substr(std::min(word.find_first_not_of('-'), word.size()));
     o.line += ' ';
-    const bool plain_option = word.starts_with('-') && shell_word(word.substr(1)) == word.substr(1);
+    const bool plain_option = word.starts_with('-') && shell_word(bare) == bare;
     o.line += plain_option ? word : shell_word(word);
   }
-  if (!texts.shard.empty()) parse_shard(texts.shard, o);
-  if (!texts.budget.empty()) parse_budget(texts.budget, o);
-  if (!texts.seed.empty()) parse_seed(texts.seed, o);
-  if (!texts.cases.empty()) o.cases = count("--cases", texts.cases, 1000000);
-  if (!texts.every.empty()) o.every = count("--every", texts.every, 1000000000);
-  if (!texts.jobs.empty()) o.jobs = static_cast<int>(count("--jobs", texts.jobs, 256));
+  take_numbers(texts, o);
   return std::nullopt;
 }
 

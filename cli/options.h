@@ -18,6 +18,10 @@ struct Options {
   std::string line;     ///< as typed, for reports
   // WHAT
   std::vector<std::string> kernels;
+  std::vector<std::string> libraries;  ///< FILE.so[:GLOB]
+  std::vector<std::string> pythons;    ///< FILE.py:FUNCTION
+  std::string interpreter;             ///< of them; empty: the first that has numpy
+  bool peers = false;                  ///< time the peers that were built, too
   // HOW
   Selection selection;
   std::string promise;
@@ -29,6 +33,9 @@ struct Options {
   std::int64_t shard = 0;
   std::int64_t shards = 1;
   int jobs = 1;
+  int threads = 1;             ///< of a kernel, where a property asks for no other number
+  double deadline = 20;        ///< of a call in a process of its own, seconds of its processor
+  double memory = 8;           ///< of such a process, GiB beyond the tensors; 0: no limit
   bool include_failing = false;
   bool strict = false;
   bool keep_going = false;

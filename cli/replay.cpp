@@ -82,6 +82,10 @@ void print_numbers(const Kernel& k, const TestCase& c) {
   }
   for (const std::string& change : r.faults.inputs_changed) fmt::print("  {}\n", change);
   for (const std::string& write : r.faults.written_outside) fmt::print("  written {}\n", write);
+  for (const std::string& deed : r.faults.misconduct) fmt::print("  misconduct: {}\n", deed);
+  for (const Remark& remark : r.faults.remarks) {
+    fmt::print("  finding {}: {}\n", remark.id, remark.message);
+  }
 }
 
 std::vector<Property> properties_to_replay(const Options& o, const CaseFile& file) {
@@ -91,11 +95,18 @@ std::vector<Property> properties_to_replay(const Options& o, const CaseFile& fil
   return selected_properties(s);
 }
 
-Options with_kernel(const Options& o, const CaseFile& file) {
-  Options wanted = o;
-  if (wanted.kernels.empty() && !file.kernel.empty()) wanted.kernels = {file.kernel};
-  if (wanted.kernels.empty()) throw UsageError("the case names no kernel: give --kernel NAME");
-  return wanted;
+/// Without --kernel the one that the case names; where --library or --python bring others and not
+/// that one, those.
+std::vector<Kernel> kernels_to_replay(Options& wanted, const CaseFile& file) {
+  const bool strangers = !wanted.libraries.empty() || !wanted.pythons.empty();
+  if (wanted.kernels.empty() && !strangers) {
+    if (file.kernel.empty()) throw UsageError("the case names no kernel: give --kernel NAME");
+    wanted.kernels = {file.kernel};
+  }
+  const std::vector<Kernel> chosen = chosen_kernels(wanted).kernels;
+  if (!wanted.kernels.empty()) return chosen;
+  const std::vector<Kernel> named = select(chosen, file.kernel);
+  return named.empty() ? chosen : named;
 }
 
 }  // namespace
@@ -103,8 +114,8 @@ Options with_kernel(const Options& o, const CaseFile& file) {
 Exit replay_command(const Options& o) {
   const CaseFile file = load_case(o.files.front());
   const TestCase& c = file.test_case;
-  const Options wanted = with_kernel(o, file);
-  const std::vector<Kernel> kernels = chosen_kernels(wanted);
+  Options wanted = o;
+  const std::vector<Kernel> kernels = kernels_to_replay(wanted, file);
   if (kernels.empty()) {
     fmt::print("{}\n", why_none(wanted));
     return Exit::nothing;

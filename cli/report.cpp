@@ -10,7 +10,8 @@ namespace xent {
 Exit report_command(const Options& o) {
   std::vector<Results> parts;
   for (const std::string& file : o.files) parts.push_back(load_results(file));
-  const Results r = merge(std::move(parts));
+  Results r = merge(std::move(parts));
+  r.strict |= o.strict;
   const Exit code = exit_code(r, o.strict);
   if (!o.markdown && !o.html && !o.junit && o.out.empty()) {
     print_claims(r);

@@ -150,7 +150,7 @@ Exit selftest_command(const Options& o) {
   const std::vector<Kernel> mutants = chosen_mutants(o);
   const std::vector<Property> properties = selected_properties(o.selection);
   ProgressLine line;
-  VerifyOptions v = verify_options(o, r, line);
+  VerifyOptions v = verify_options(o, {}, r, line);
   v.shrink = false;
   v.until_failure = true;
   require_writable(o);

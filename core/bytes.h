@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
+#include <utility>
 
 namespace xent {
 
@@ -13,6 +14,9 @@ class Bytes {
  public:
   Bytes() = default;
   explicit Bytes(std::size_t size);  ///< throws std::bad_alloc
+  /// Memory of somebody else's, who writes it no more.
+  Bytes(std::shared_ptr<std::byte[]> memory, std::size_t size)
+      : memory_(std::move(memory)), size_(size) {}
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }

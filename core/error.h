@@ -10,4 +10,10 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The kernel is not run any more, after too many crashes or hangs: what it was not asked is
+/// skipped with this reason.
+struct GivenUp : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace xent

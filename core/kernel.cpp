@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -50,6 +51,19 @@ std::string_view name(Role role) {
   return "unknown";
 }
 
+std::vector<double> Invocation::time(int calls) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> seconds;
+  reset();
+  for (int i = 0; i < calls; ++i) {
+    const Clock::time_point start = Clock::now();
+    launch();
+    wait();
+    seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  return seconds;
+}
+
 RunRecord run(const Kernel& kernel, const TestCase& test_case, const BindOptions& options) {
   try {
     const std::unique_ptr<Invocation> invocation = kernel.bind(test_case, options);
@@ -58,6 +72,8 @@ RunRecord run(const Kernel& kernel, const TestCase& test_case, const BindOptions
     invocation->launch();
     invocation->wait();
     return {invocation->output(), invocation->faults()};
+  } catch (const GivenUp&) {
+    throw;
   } catch (const std::exception& e) {
     return raised(e.what());
   } catch (...) {

@@ -36,14 +36,26 @@ struct Output {
   bool operator==(const Output&) const = default;
 };
 
+/// A fact about a run that breaks no promise: `dtype.changed`, `process.threads-kept`.
+struct Remark {
+  std::string id;       ///< dotted kebab case
+  std::string message;  ///< "loss came back as f64, asked for f32"
+  bool operator==(const Remark&) const = default;
+};
+
 /// What a run did besides its output, each in tensor terms: "logits[3,1] changed",
 /// "4 bytes past the end of grad".
 struct Faults {
   std::vector<std::string> inputs_changed;
   std::vector<std::string> written_outside;
-  std::string raised;  ///< text of an exception or error code; empty: none
+  /// What a kernel must not do to its process or to the world: "left flush-to-zero on", "opened
+  /// /etc/x for writing", "grad[3,1] written after wait".
+  std::vector<std::string> misconduct;
+  std::string raised;  ///< text of an exception, error code, crash or hang; empty: none
+  std::vector<Remark> remarks;  ///< no faults
   bool none() const {
-    return inputs_changed.empty() && written_outside.empty() && raised.empty();
+    return inputs_changed.empty() && written_outside.empty() && misconduct.empty() &&
+           raised.empty();
   }
 };
 
@@ -55,6 +67,13 @@ struct BindOptions {
   /// The gradient is the logits' own memory (kernels that promise in-place only).
   bool in_place = false;
   int threads = 1;
+  /// Milliseconds after wait during which outputs are watched (kernels in a process of their own).
+  int watch_ms = 0;
+  /// To be timed: one placement and one call a launch (kernels in a process of their own).
+  bool timed = false;
+  /// Other data where the case bound before lay, if the sizes are the same: a kernel that remembers
+  /// addresses is misled. In this process, always.
+  bool same_place = false;
   bool operator==(const BindOptions&) const = default;
 };
 
@@ -68,6 +87,9 @@ class Invocation {
   virtual void wait() {}
   virtual Output output() const = 0;  ///< after wait
   virtual Faults faults() const = 0;  ///< after wait
+  /// Seconds of each of `calls` calls of launch and wait, by the clock of the process that the
+  /// kernel runs in. Output and faults are the last call's. Needs no reset before.
+  virtual std::vector<double> time(int calls);
 };
 
 /// The binary32 exponential that a kernel computes with, shown so that it can be tried on every
@@ -78,6 +100,18 @@ struct Exponential {
   bool positive = false;  ///< the kernel calls it above 0, too
 };
 
+/// A call's memory where the caller has it, aligned to its elements; null where the problem has or
+/// asks for none. Matrices have Problem::row_stride().
+struct CallMemory {
+  const void* input = nullptr;
+  const void* target = nullptr;
+  const void* weight = nullptr;
+  const void* direction = nullptr;
+  const void* upstream = nullptr;
+  void* loss = nullptr;
+  void* grad = nullptr;
+};
+
 /// An implementation under test, as a value.
 struct Kernel {
   std::string name;  ///< backend/algorithm[/isa]
@@ -85,6 +119,9 @@ struct Kernel {
   std::string summary;
   Promises promises;
   std::string dialect = "math";
+  /// Where it comes from if it is not built in: a library's or Python file's name and version. Such
+  /// a kernel runs in a process of its own.
+  std::string origin = {};
   std::function<Support(const Problem&)> supports;
   std::function<ErrorBudget(const Problem&)> budget;
   std::function<std::unique_ptr<Invocation>(const TestCase&, const BindOptions&)> bind;
@@ -92,6 +129,9 @@ struct Kernel {
   /// running the same code on a counting number type; empty: unknown.
   std::function<std::int64_t(const TestCase&)> operations = {};
   Exponential exponential = {};  ///< without `compute`: the kernel shows none
+  /// The same code on the caller's memory: false, and nothing done, where that needs memory of its
+  /// own (other types or layouts than the code works in). Empty: never.
+  std::function<bool(const Problem&, const CallMemory&)> direct = {};
   /// Names of properties of which a mutant must violate at least one; empty for the others.
   std::vector<std::string> killed_by;
 };
@@ -101,7 +141,7 @@ struct RunRecord {
   Faults faults;
 };
 
-/// bind, reset, launch, wait. An exception becomes Faults::raised.
+/// bind, reset, launch, wait. An exception becomes Faults::raised; GivenUp alone comes through.
 RunRecord run(const Kernel&, const TestCase&, const BindOptions& = {});
 
 /// A full name matches whatever its role is; a pattern with * (crosses '/') or ? means products

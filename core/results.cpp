@@ -90,14 +90,27 @@ void merge_row(VerdictRow& into, const VerdictRow& from) {
   merge_profile(into.worst, from.worst);
 }
 
-int class_rank(std::string_view best_class) {
-  if (best_class == "relative") return 2;
-  if (best_class == "standard") return 1;
-  return best_class.empty() ? 3 : 0;
+void keep_common(std::vector<std::string>& into, const std::vector<std::string>& from) {
+  std::erase_if(into, [&](const std::string& s) {
+    return std::find(from.begin(), from.end(), s) == from.end();
+  });
+}
+
+/// Unknown ones are worst; what was not judged says nothing.
+std::ptrdiff_t class_rank(std::string_view best_class) {
+  constexpr std::string_view worst_first[] = {"declared", "standard", "relative", ""};
+  const auto at = std::find(std::begin(worst_first), std::end(worst_first), best_class);
+  return at == std::end(worst_first) ? -1 : at - std::begin(worst_first);
 }
 
 void merge_kernel(KernelInfo& into, const KernelInfo& from) {
+  if (into.origin != from.origin) {
+    throw UsageError(fmt::format("cannot merge results of different kernels: {} is from '{}' and "
+                                 "from '{}'",
+                                 into.name, into.origin, from.origin));
+  }
   if (class_rank(from.best_class) < class_rank(into.best_class)) into.best_class = from.best_class;
+  keep_common(into.kept, from.kept);
 }
 
 template <class T, class Same, class Join>
@@ -136,6 +149,11 @@ void merge_claim(ClaimRow& into, const ClaimRow& from) {
   into.error_over_bound = std::max(into.error_over_bound, other.error_over_bound);
 }
 
+void merge_accuracy(AccuracyRow& into, const AccuracyRow& from) {
+  into.cases += from.cases;
+  merge_profile(into.errors, from.errors);
+}
+
 void require_same_run(const Results& a, const Results& b) {
   const auto differ = [](std::string_view what, const auto& x, const auto& y) {
     if (x == y) return;
@@ -163,15 +181,22 @@ void merge_into(Results& into, Results& from) {
              merge_claim);
   merge_list(into.findings, from.findings,
              [](const auto& a, const auto& b) {
-               return a.kernel == b.kernel && a.id == b.id && a.message == b.message;
+               return a.kernel == b.kernel && a.id == b.id;
              },
-             keep_first);
+             [](Finding& a, const Finding& b) { a.cases += b.cases; });
+  merge_list(into.accuracy, from.accuracy,
+             [](const AccuracyRow& a, const AccuracyRow& b) {
+               return a.kernel == b.kernel && a.output == b.output && a.dtype == b.dtype &&
+                      a.problems == b.problems;
+             },
+             merge_accuracy);
   merge_list(into.notes, from.notes, [](const auto& a, const auto& b) { return a == b; },
              keep_first);
   append(into.exponentials, from.exponentials);
   append(into.timings, from.timings);
   append(into.limits, from.limits);
   into.seconds += from.seconds;
+  into.strict |= from.strict;
 }
 
 }  // namespace
@@ -179,8 +204,13 @@ void merge_into(Results& into, Results& from) {
 Exit exit_code(const Results& results, bool strict) {
   const std::vector<VerdictRow>& rows = results.verdicts;
   // The verdict of a kernel that is expected to fail counts only in an_expected_failure_passed.
+  // Nor do peers count: they are there to be compared with.
+  std::set<std::string> peers;
+  for (const KernelInfo& k : results.kernels) {
+    if (k.role == "peer") peers.insert(k.name);
+  }
   const auto counts = [&](const VerdictRow& row) {
-    return !(results.expectations && row.expected_to_fail);
+    return !(results.expectations && row.expected_to_fail) && !peers.contains(row.kernel);
   };
   const auto has = [&](Verdict verdict) {
     return any(rows, [&](const VerdictRow& r) { return counts(r) && r.verdict == verdict; });
@@ -193,7 +223,7 @@ Exit exit_code(const Results& results, bool strict) {
   const bool claim_failed =
       any(results.claims, [](const ClaimRow& c) { return is_failure(c.verdict); });
   if (has(Verdict::fail) || vacuous || survivor || claim_failed) return Exit::failed;
-  if (strict && !results.findings.empty()) return Exit::failed;
+  if ((strict || results.strict) && !results.findings.empty()) return Exit::failed;
   if (has(Verdict::inconclusive)) return Exit::inconclusive;
   const bool claim_judged = any(
       results.claims, [](const ClaimRow& c) { return c.verdict != ClaimVerdict::skipped; });

@@ -58,11 +58,29 @@ struct VerdictRow {
   std::optional<Counterexample> counterexample;
 };
 
+/// A fact worth knowing that breaks no promise: one for each kernel and id.
 struct Finding {
   std::string kernel;
   std::string id;       ///< dotted kebab case
   std::string message;
+  /// The smallest case on which it was seen, in lines: the problem, then its data or the domain and
+  /// the seed that make them. Empty: of no case.
   std::string witness;
+  std::string file = {};    ///< of the witness, relative to the results' folder; empty: not saved
+  std::string replay = {};  ///< a line that can be pasted; empty: not saved
+  std::int64_t cases = 0;   ///< on which it was seen
+};
+
+/// Errors of a kernel's losses or gradients in one format.
+struct AccuracyRow {
+  std::string kernel;
+  std::string output;  ///< "loss", "grad"
+  std::string dtype;   ///< of the output
+  /// "op=ce": without options; "op=ce, options": with some, where none was judged without; "all":
+  /// of every operation, where neither was.
+  std::string problems;
+  std::int64_t cases = 0;
+  ErrorProfile errors;
 };
 
 struct KernelInfo {
@@ -71,9 +89,13 @@ struct KernelInfo {
   std::string summary;
   std::string budget;  ///< one line
   std::string accuracy_class;
-  std::string best_class;  ///< best accuracy class attained in this run: relative, standard, none
+  /// Best accuracy class attained in this run: relative, standard, declared (its own budget alone,
+  /// which is wider), none; empty: accuracy was not judged.
+  std::string best_class;
   std::vector<std::string> promises;
   std::string unavailable;  ///< why it cannot run here; empty: it can
+  std::vector<std::string> kept = {};  ///< promises not made that it kept wherever they were tried
+  std::string origin = {};  ///< library or Python file with its version; empty: built in
 };
 
 struct PropertyInfo {
@@ -145,6 +167,7 @@ struct Results {
   /// True: examples of failure and mutants count as expected to fail (the main job); false: they
   /// are judged like any other.
   bool expectations = true;
+  bool strict = false;  ///< findings count as failures
   Environment environment;
   std::string command;
   std::string seed;  ///< hexadecimal
@@ -153,6 +176,7 @@ struct Results {
   std::vector<KernelInfo> kernels;
   std::vector<PropertyInfo> properties;
   std::vector<VerdictRow> verdicts;
+  std::vector<AccuracyRow> accuracy;
   std::vector<ClaimRow> claims;  ///< of `claims` only, in the ledger's order
   std::vector<ExponentialRow> exponentials;  ///< of `certify-exp` only
   std::vector<Finding> findings;
@@ -162,14 +186,15 @@ struct Results {
 };
 
 /// Exit code of a run: failures, vacuity, claims contradicted or without evidence and, with
-/// expectations, kernels expected to fail that were judged and did not are 1; with `strict`,
-/// findings too. Precedence 3 > 1 > 4 > 5 > 0.
+/// expectations, kernels expected to fail that were judged and did not are 1; with `strict`
+/// (of the call or of the results) findings too. Precedence 3 > 1 > 4 > 5 > 0.
 Exit exit_code(const Results&, bool strict);
 
 /// Joins shards of one run: same schema, seed, profile and expectations. Throws UsageError
 /// otherwise. Rows of the same kernel and property become one; of percentiles the largest is kept,
 /// and the joint power is the mean by cases, which is a lower bound. Of a claim judged twice the
-/// graver row is kept, with the counts of both.
+/// graver row is kept, with the counts of both; of a finding the first witness, with the cases of
+/// both.
 Results merge(std::vector<Results>);
 
 }  // namespace xent

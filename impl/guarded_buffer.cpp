@@ -2,7 +2,9 @@
 #include "impl/guarded_buffer.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -25,14 +27,58 @@ std::size_t round_up(std::size_t x, std::size_t multiple) {
   return (x + multiple - 1) / multiple * multiple;
 }
 
+/// Blocks that a thread gave up, for its next buffers of the same sizes: the last one first.
+class Shelf {
+ public:
+  Shelf() = default;
+  Shelf(const Shelf&) = delete;
+  Shelf& operator=(const Shelf&) = delete;
+  ~Shelf() {
+    for (const Block& b : blocks_) std::free(b.memory);
+  }
+
+  std::byte* take(std::size_t bytes) {
+    const auto last = std::find_if(blocks_.rbegin(), blocks_.rend(),
+                                   [bytes](const Block& b) { return b.bytes == bytes; });
+    if (last == blocks_.rend()) {
+      return static_cast<std::byte*>(std::aligned_alloc(kPage, bytes));
+    }
+    std::byte* const memory = last->memory;
+    blocks_.erase(std::next(last).base());
+    return memory;
+  }
+
+  void put(std::byte* memory, std::size_t bytes) {
+    if (bytes > kLargest) return std::free(memory);
+    if (blocks_.size() == kMost) {
+      std::free(blocks_.front().memory);
+      blocks_.erase(blocks_.begin());
+    }
+    blocks_.push_back({memory, bytes});
+  }
+
+ private:
+  struct Block {
+    std::byte* memory;
+    std::size_t bytes;
+  };
+  static constexpr std::size_t kMost = 16;  ///< blocks kept
+  static constexpr std::size_t kLargest = std::size_t{1} << 20;
+  std::vector<Block> blocks_;
+};
+
+thread_local Shelf shelf;
+
 }  // namespace
+
+void GuardedBuffer::GiveBack::operator()(std::byte* p) const { shelf.put(p, bytes); }
 
 GuardedBuffer::GuardedBuffer(Shape shape, std::size_t offset_elements)
     : shape_(std::move(shape)), pattern_(poison_pattern(shape_.dtype)) {
   const std::size_t span = static_cast<std::size_t>(shape_.rows) * stride_bytes();
   const std::size_t front = kPage + offset_elements * pattern_.size();
   bytes_ = round_up(front + span + kGuard, kPage);
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kPage, bytes_)));
+  memory_ = {shelf.take(bytes_), GiveBack{bytes_}};
   if (!memory_) throw std::bad_alloc();
   data_ = memory_.get() + front;
   end_ = data_ + span;
@@ -118,6 +164,12 @@ bool GuardedBuffer::is_poison_at(const std::byte* at) const {
 
 std::pair<const std::byte*, const std::byte*> GuardedBuffer::written(const std::byte* from,
                                                                      const std::byte* to) const {
+  // Poison is its own copy a pattern further.
+  const auto bytes = static_cast<std::size_t>(to - from), period = pattern_.size();
+  const bool starts = bytes >= period && std::all_of(from, from + period, [this](const auto& b) {
+    return is_poison_at(&b);
+  });
+  if (starts && std::memcmp(from, from + period, bytes - period) == 0) return {to, to};
   const std::byte* first = from;
   while (first != to && is_poison_at(first)) ++first;
   if (first == to) return {to, to};

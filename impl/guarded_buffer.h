@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,6 +15,8 @@ namespace xent {
 /// A matrix (or, with one row and `vector`, an array) in memory of its own: it starts
 /// `offset_elements` elements after a 4096-byte boundary, its rows are `stride` elements apart, and
 /// everything around it (at least 256 bytes on each side, and the row padding) holds poison.
+/// A thread's new buffer lies where the one of its size lay that the thread gave up last: a kernel
+/// meets other data at the same addresses.
 class GuardedBuffer {
  public:
   struct Shape {
@@ -48,8 +49,9 @@ class GuardedBuffer {
   std::vector<std::string> writes_outside() const;
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const { std::free(p); }
+  struct GiveBack {
+    std::size_t bytes;
+    void operator()(std::byte*) const;
   };
   std::size_t row_bytes() const;
   std::size_t stride_bytes() const;
@@ -63,7 +65,7 @@ class GuardedBuffer {
   Shape shape_;
   std::vector<std::byte> pattern_;
   std::size_t bytes_ = 0;
-  std::unique_ptr<std::byte[], Free> memory_;
+  std::unique_ptr<std::byte[], GiveBack> memory_;
   std::byte* data_ = nullptr;
   std::byte* end_ = nullptr;  ///< of the matrix, padding of the last row included
 };

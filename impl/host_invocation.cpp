@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "impl/control_bits.h"
 #include "impl/row_formulas.h"
 
 namespace xent {
@@ -28,6 +29,24 @@ const char* input_name(Op op) {
 void append(std::vector<std::string>& to, std::vector<std::string> from) {
   for (std::string& line : from) to.push_back(std::move(line));
 }
+
+/// Puts the thread's control bits back, and says if that was needed.
+class ControlBits {
+ public:
+  explicit ControlBits(std::string& changed) : changed_(changed) { changed_.clear(); }
+  ~ControlBits() {
+    const std::uint32_t after = control_bits();
+    if (after == before_) return;
+    set_control_bits(before_);
+    changed_ = control_bits_changed(before_, after);
+  }
+  ControlBits(const ControlBits&) = delete;
+  ControlBits& operator=(const ControlBits&) = delete;
+
+ private:
+  std::string& changed_;
+  std::uint32_t before_ = control_bits();
+};
 
 }  // namespace
 
@@ -76,43 +95,14 @@ void HostInvocation::reset() {
   if (grad_) grad_->reset({});
 }
 
-template <class T>
-RowView<T> HostInvocation::view() {
-  const Problem& p = problem_;
-  RowView<T> w;
-  w.op = p.op;
-  w.dir = p.dir;
-  w.reduction = p.reduction;
-  w.denominator = p.denominator;
-  w.unit = p.unit;
-  w.n = p.n;
-  w.v = p.v;
-  w.t = p.t;
-  w.stride = p.row_stride();
-  w.shift = p.shift;
-  w.ignore = p.ignore_index;
-  w.smoothing = static_cast<T>(p.smoothing);
-  w.scale = static_cast<T>(p.scale);
-  w.softcap = static_cast<T>(p.softcap);
-  w.z_loss = static_cast<T>(p.z_loss);
-  w.denominator_value = static_cast<T>(p.denominator_value);
-  const auto memory = [](auto& in) {
-    return in ? reinterpret_cast<const T*>(in->memory.data()) : nullptr;
-  };
-  w.input = memory(input_);
-  if (target_ && target_->original.dtype == DType::i64) {
-    w.label = reinterpret_cast<const std::int64_t*>(target_->memory.data());
-  } else {
-    w.target = memory(target_);
-  }
-  w.weight = memory(weight_);
-  w.direction = memory(direction_);
-  w.upstream = memory(upstream_);
-  w.upstream_per_row = p.upstream == Upstream::row;
-  if (loss_) w.loss = reinterpret_cast<T*>(loss_->data());
-  if (grad_) w.grad = reinterpret_cast<T*>(grad_->data());
-  if (in_place_) w.grad = reinterpret_cast<T*>(input_->memory.data());
-  return w;
+CallMemory HostInvocation::memory() {
+  const auto at = [](auto& in) -> void* { return in ? in->memory.data() : nullptr; };
+  CallMemory m{at(input_), at(target_), at(weight_), at(direction_), at(upstream_), nullptr,
+               nullptr};
+  if (loss_) m.loss = loss_->data();
+  if (grad_) m.grad = grad_->data();
+  if (in_place_) m.grad = input_->memory.data();
+  return m;
 }
 
 template <class Body>
@@ -128,10 +118,11 @@ void HostInvocation::run(const Body& body) {
 
 void HostInvocation::launch() {
   run([this] {
+    const ControlBits restored(misconduct_);
     if (working_ == DType::f32) {
-      bodies_.f32(view<float>());
+      bodies_.f32(row_view<float>(problem_, memory()));
     } else {
-      bodies_.f64(view<double>());
+      bodies_.f64(row_view<double>(problem_, memory()));
     }
   });
 }
@@ -140,9 +131,9 @@ std::int64_t HostInvocation::operations() {
   const std::int64_t before = counted_operations;
   run([this] {
     if (working_ == DType::f32) {
-      bodies_.counted_f32(view<Counted<float>>());
+      bodies_.counted_f32(row_view<Counted<float>>(problem_, memory()));
     } else {
-      bodies_.counted_f64(view<Counted<double>>());
+      bodies_.counted_f64(row_view<Counted<double>>(problem_, memory()));
     }
   });
   return counted_operations - before;
@@ -158,6 +149,7 @@ Output HostInvocation::output() const {
 
 Faults HostInvocation::faults() const {
   Faults faults;
+  if (!misconduct_.empty()) faults.misconduct.push_back(misconduct_);
   for (const auto* in : {&input_, &target_, &weight_, &direction_, &upstream_}) {
     if (!*in) continue;
     append(faults.written_outside, (*in)->memory.writes_outside());
@@ -184,6 +176,15 @@ void require_bindable(const Kernel& kernel, const Problem& p, const BindOptions&
   }
 }
 
+/// Bodies that work in the types and the layout that the problem has.
+bool run_direct(const HostBodies& bodies, const Problem& p, const CallMemory& memory) {
+  const DType working = working_dtype(p);
+  if (p.layout == Layout::bct || p.dtype != working || p.output_dtype() != working) return false;
+  if (working == DType::f32) bodies.f32(row_view<float>(p, memory));
+  else bodies.f64(row_view<double>(p, memory));
+  return true;
+}
+
 }  // namespace
 
 Kernel make_kernel(HostKernel spec) {
@@ -202,6 +203,9 @@ Kernel make_kernel(HostKernel spec) {
   kernel.bind = [kernel, bodies](const TestCase& c, const BindOptions& o) {
     require_bindable(kernel, c.problem, o);
     return std::make_unique<HostInvocation>(c, o, bodies);
+  };
+  kernel.direct = [bodies](const Problem& p, const CallMemory& memory) {
+    return run_direct(bodies, p, memory);
   };
   if (bodies.counted_f32 && bodies.counted_f64) {
     kernel.operations = [kernel, bodies](const TestCase& c) {

@@ -49,12 +49,12 @@ class HostInvocation final : public Invocation {
   StagedTensor make_matrix(const char* name, DType, std::size_t offset) const;
   template <class Body>
   void run(const Body&);
-  template <class T>
-  RowView<T> view();
+  CallMemory memory();
 
   Problem problem_;
   DType working_;
   bool in_place_ = false;
+  std::string misconduct_;  ///< of the last launch
   HostBodies bodies_;
   std::optional<Input> input_;
   std::optional<Input> target_;

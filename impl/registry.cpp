@@ -99,6 +99,10 @@ constexpr Factory kMutants[] = {
     mutant_kl_gradient_log,
     mutant_kl_zero_log_zero,
     mutant_kl_backward_alone,
+    mutant_cached_by_pointer,
+    mutant_cached_by_first_row,
+    mutant_smoothing_kept,
+    mutant_flush_to_zero_left_on,
 };
 // clang-format on
 

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/kernel.h"
 #include "core/problem.h"
+#include "core/test_case.h"
 
 namespace xent {
 
@@ -69,5 +71,37 @@ struct RowView {
     return weight_of(j) * ((T(1) - smoothing) * y_j + smoothing / static_cast<T>(v));
   }
 };
+
+/// The problem with a call's memory: every array already of T, labels of int64.
+template <class T>
+RowView<T> row_view(const Problem& p, const CallMemory& m) {
+  RowView<T> w;
+  w.op = p.op;
+  w.dir = p.dir;
+  w.reduction = p.reduction;
+  w.denominator = p.denominator;
+  w.unit = p.unit;
+  w.n = p.n;
+  w.v = p.v;
+  w.t = p.t;
+  w.stride = p.row_stride();
+  w.shift = p.shift;
+  w.ignore = p.ignore_index;
+  w.smoothing = static_cast<T>(p.smoothing);
+  w.scale = static_cast<T>(p.scale);
+  w.softcap = static_cast<T>(p.softcap);
+  w.z_loss = static_cast<T>(p.z_loss);
+  w.denominator_value = static_cast<T>(p.denominator_value);
+  w.input = static_cast<const T*>(m.input);
+  if (has_vector_targets(p)) w.target = static_cast<const T*>(m.target);
+  else w.label = static_cast<const std::int64_t*>(m.target);
+  w.weight = static_cast<const T*>(m.weight);
+  w.direction = static_cast<const T*>(m.direction);
+  w.upstream = static_cast<const T*>(m.upstream);
+  w.upstream_per_row = p.upstream == Upstream::row;
+  w.loss = static_cast<T*>(m.loss);
+  w.grad = static_cast<T*>(m.grad);
+  return w;
+}
 
 }  // namespace xent

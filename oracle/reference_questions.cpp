@@ -71,11 +71,18 @@ Asked stray(const TestCase& c, std::int64_t row, std::int64_t y) {
   return found;
 }
 
-/// Open where the mass is negative: -inf, or a difference of infinities.
+/// 0 * -inf is no number in the dialect.
+bool zero_times_infinity_is_nan(const Problem& p) {
+  const DialectEntry& entry = find_dialect(p.dialect).at(Question::zero_target_masked_class);
+  return entry.loss != Answer::value;
+}
+
+/// Open where the mass is negative: -inf, or a difference of infinities; and where a masked class
+/// without mass stands beside one with mass, in dialects that multiply.
 RowQuestion masked_question(const TestCase& c, std::int64_t row, std::int64_t y) {
   const Problem& p = c.problem;
   if (p.op != Op::ce && p.op != Op::nll) return {Question::masked_class};
-  bool target = false, smoothed = false, weightless = false, negative = false;
+  bool target = false, smoothed = false, weightless = false, negative = false, massless = false;
   const std::vector<double> x = inputs_of(c, row);
   for (std::int64_t j = 0; j < p.v; ++j) {
     if (kind_of_logit(p, x[at(j)]) != -kInf) continue;
@@ -84,10 +91,12 @@ RowQuestion masked_question(const TestCase& c, std::int64_t row, std::int64_t y)
     target |= named && mass;
     smoothed |= mass;
     weightless |= y >= 0 && named && !mass;
+    massless |= y < 0 && !mass;
     negative |= mass && (c.weight_of(j) < 0 || (y < 0 && target_at(c, row, j) < 0));
   }
-  if (target) return {Question::masked_target, negative};
-  if (smoothed) return {Question::smoothed_masked_class, negative};
+  const bool open = negative || (massless && zero_times_infinity_is_nan(p));
+  if (target) return {Question::masked_target, open};
+  if (smoothed) return {Question::smoothed_masked_class, open};
   if (weightless) return {Question::zero_weight_masked_target};
   return {y >= 0 ? Question::masked_class : Question::zero_target_masked_class};
 }

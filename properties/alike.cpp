@@ -10,7 +10,8 @@ namespace {
 bool same_record(const RunRecord& a, const RunRecord& b) {
   return a.output == b.output && a.faults.raised == b.faults.raised &&
          a.faults.inputs_changed == b.faults.inputs_changed &&
-         a.faults.written_outside == b.faults.written_outside;
+         a.faults.written_outside == b.faults.written_outside &&
+         a.faults.misconduct == b.faults.misconduct;
 }
 
 bool same_operations(const Kernel& a, const Kernel& b) {

@@ -11,7 +11,8 @@ namespace xent {
 // What the theorems are written with.
 
 /// Runs the kernel. Raising, writing outside the outputs and changing inputs are failures of
-/// whatever property runs it; after raising there is no output and false comes back.
+/// whatever property runs it, misconduct of run.well-behaved alone. After raising there is no
+/// output and false comes back.
 bool run_into(Trial&, const TestCase&, Judgement&, RunRecord& out, const BindOptions& = {});
 
 /// The same data with another direction and reduction (upstream one); what then has no meaning, a

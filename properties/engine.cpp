@@ -11,6 +11,7 @@
 
 #include "properties/counterexample.h"
 #include "properties/entry.h"
+#include "properties/findings.h"
 #include "properties/jobs.h"
 #include "properties/workers.h"
 
@@ -136,8 +137,9 @@ class RowBuilder {
     }
   }
 
-  /// The failing job with the smallest tensors; none if nothing failed.
+  /// The failing job with the smallest tensors, and what came of it; none if nothing failed.
   const Job* failing = nullptr;
+  const Entry* failure = nullptr;
   VerdictRow row;
 
   /// A job of this row that was not begun.
@@ -175,6 +177,7 @@ class RowBuilder {
     const bool failed = e.judgement.verdict == Verdict::fail;
     if (failed && (!failing || size < failing_size_)) {
       failing = &job;
+      failure = &e;
       failing_size_ = size;
       row.problem = to_text(job.recipe.problem);
     }
@@ -192,53 +195,61 @@ class RowBuilder {
   double worst_ = -1;
 };
 
-struct Collected {
-  std::vector<RowBuilder> rows;           ///< property-major
-  std::vector<bool> relative, standard;   ///< by kernel
-};
-
-Collected collect(const std::vector<Kernel>& kernels, const Plan& plan, const Runner& runner,
-                  bool whole) {
-  Collected all;
-  all.relative.assign(kernels.size(), true);
-  all.standard.assign(kernels.size(), true);
-  for (const Property& p : plan.properties) {
-    for (const Kernel& k : kernels) all.rows.emplace_back(k, p);
+/// Property-major.
+std::vector<RowBuilder> collect(const Judged& all, bool whole) {
+  std::vector<RowBuilder> rows;
+  const std::size_t kernels = all.kernels.size();
+  for (const Property& p : all.plan.properties) {
+    for (const Kernel& k : all.kernels) rows.emplace_back(k, p);
   }
-  for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
-    const Job& job = plan.jobs[i];
-    for (std::size_t k = 0; runner.entries[i].empty() && k < kernels.size(); ++k) {
-      all.rows[job.property * kernels.size() + k].note_cut();
+  for (std::size_t i = 0; i < all.plan.jobs.size(); ++i) {
+    const Job& job = all.plan.jobs[i];
+    for (std::size_t k = 0; all.entries[i].empty() && k < kernels; ++k) {
+      rows[job.property * kernels + k].note_cut();
     }
-    for (std::size_t k = 0; k < runner.entries[i].size(); ++k) {
-      const Entry& e = runner.entries[i][k];
+    for (std::size_t k = 0; k < all.entries[i].size(); ++k) {
       const Problem& p = job.recipe.problem;
-      all.rows[job.property * kernels.size() + k].add(job, e, p.n, p.v);
-      if (!e.relative) all.relative[k] = false;
-      if (!e.standard) all.standard[k] = false;
+      rows[job.property * kernels + k].add(job, all.entries[i][k], p.n, p.v);
     }
   }
-  for (RowBuilder& b : all.rows) b.finish(whole);
-  return all;
+  for (RowBuilder& b : rows) b.finish(whole);
+  return rows;
 }
 
-void add_classes(const std::vector<Kernel>& kernels, const Collected& all, Results& results) {
-  for (std::size_t k = 0; k < kernels.size(); ++k) {
-    bool judged = false;
-    for (std::size_t i = k; i < all.rows.size(); i += kernels.size()) {
-      const VerdictRow& row = all.rows[i].row;
-      judged |= row.cases > 0 && is_accuracy(row.property);
-    }
-    KernelInfo info = describe(kernels[k]);
-    if (judged) {
-      info.best_class = all.relative[k] ? "relative" : all.standard[k] ? "standard" : "none";
-    }
-    if (judged && info.best_class == "standard" && kernels[k].role == Role::product) {
-      results.findings.push_back({info.name, "accuracy.absolute-only",
-                                  "digits of small losses and gradients are lost on confident rows",
-                                  ""});
-    }
-    results.kernels.push_back(std::move(info));
+/// The smallest failing case of each row, made smaller.
+void find_counterexamples(const Judged& all, std::vector<RowBuilder>& rows, const VerifyOptions& o,
+                          Results& results) {
+  std::vector<ToShrink> failures;
+  std::vector<RowBuilder*> of;
+  for (std::size_t i = 0; i < rows.size() && !(o.stop && *o.stop); ++i) {
+    if (!rows[i].failing) continue;
+    const Job& job = *rows[i].failing;
+    failures.push_back({&all.plan.properties[job.property], &all.kernels[i % all.kernels.size()],
+                        &all.plan.spaces[job.property], job.recipe,
+                        o.tensors ? case_of(job, o) : TestCase{}, rows[i].failure->judgement,
+                        fmt::format("counterexamples/{}.case", failures.size() + 1)});
+    of.push_back(&rows[i]);
+  }
+  for (std::string& note : shrink_all(failures, o)) results.notes.push_back(std::move(note));
+  for (std::size_t i = 0; i < of.size(); ++i) {
+    of[i]->row.counterexample = std::move(failures[i].found);
+  }
+}
+
+void note_cut(const Runner& runner, const Plan& plan, const VerifyOptions& o, Results& results) {
+  if (runner.cut == 0) return;
+  const bool stopped = o.stop && *o.stop;
+  const std::string why =
+      stopped ? "interrupted" : fmt::format("stopped at the budget of {} s", o.budget_seconds);
+  results.notes.push_back(
+      fmt::format("{}: {} of {} cases not judged", why, runner.cut.load(), plan.jobs.size()));
+}
+
+std::string budget_text(const Kernel& k) {
+  try {
+    return to_text(k.budget(Problem{}));
+  } catch (const std::exception& e) {
+    return std::string("unknown: ") + e.what();
   }
 }
 
@@ -249,9 +260,10 @@ KernelInfo describe(const Kernel& k) {
   info.name = k.name;
   info.role = name(k.role);
   info.summary = k.summary;
-  info.budget = to_text(k.budget(Problem{}));
+  info.budget = budget_text(k);
   info.accuracy_class = name(k.promises.accuracy);
   info.promises = promise_names(k.promises);
+  info.origin = k.origin;
   return info;
 }
 
@@ -259,34 +271,25 @@ void verify(const std::vector<Kernel>& kernels, const VerifyOptions& o, Results&
   verify(kernels, selected_properties(o.selection), o, results);
 }
 
-void verify(const std::vector<Kernel>& kernels, const std::vector<Property>& properties,
+void verify(const std::vector<Kernel>& all_kernels, const std::vector<Property>& properties,
             const VerifyOptions& o, Results& results) {
+  const std::vector<Kernel> kernels = guarded(all_kernels);
+  // First: a kernel that is given up says nothing any more.
+  for (const Kernel& k : kernels) results.kernels.push_back(describe(k));
   const Plan plan = make_plan(kernels, properties, o);
   Runner runner(kernels, plan, o);
   runner.run();
-  if (runner.cut > 0) {
-    const bool stopped = o.stop && *o.stop;
-    const std::string why =
-        stopped ? "interrupted" : fmt::format("stopped at the budget of {} s", o.budget_seconds);
-    results.notes.push_back(
-        fmt::format("{}: {} of {} cases not judged", why, runner.cut.load(), plan.jobs.size()));
-  }
-  Collected all = collect(kernels, plan, runner, is_whole(o, runner.cut));
-  std::vector<ToShrink> failures;
-  for (std::size_t i = 0; i < all.rows.size(); ++i) {
-    if (!all.rows[i].failing || !o.shrink || (o.stop && *o.stop)) continue;
-    const Job& job = *all.rows[i].failing;
-    const std::size_t property = i / kernels.size();
-    failures.push_back({&plan.properties[property], &kernels[i % kernels.size()],
-                        &plan.spaces[property], job.recipe,
-                        o.tensors ? case_of(job, o) : TestCase{}, &all.rows[i].row});
-  }
-  for (std::string& note : shrink_all(failures, o)) results.notes.push_back(std::move(note));
+  note_cut(runner, plan, o, results);
+  const Judged all{kernels, plan, runner.entries};
+  std::vector<RowBuilder> rows = collect(all, is_whole(o, runner.cut));
+  if (o.shrink) find_counterexamples(all, rows, o, results);
   for (const Property& p : plan.properties) {
     results.properties.push_back({p.id, p.title, p.statement});
   }
-  add_classes(kernels, all, results);
-  for (RowBuilder& b : all.rows) results.verdicts.push_back(std::move(b.row));
+  for (RowBuilder& b : rows) results.verdicts.push_back(std::move(b.row));
+  if (o.until_failure) return;
+  add_accuracy(all, results);
+  add_findings(all, o, results);
 }
 
 }  // namespace xent

@@ -38,15 +38,16 @@ struct VerifyOptions {
   std::optional<TestCase> tensors;  ///< judge this case instead of generated ones
   /// Rows of it that stand for all, except for accuracy.
   std::optional<TestCase> tensors_part;
-  std::filesystem::path out;        ///< counterexamples are saved under it; empty: not saved
+  std::filesystem::path out;        ///< cases are saved under it; empty: not saved
   std::string program = "xentcheck";  ///< what replay lines begin with
-  std::string replay_options;         ///< and end with: `--promise LIST`
+  /// And end with: ` --promise LIST`, ` --library FILE`; empty: nothing.
+  std::function<std::string(const Kernel&)> replay_options;
   std::function<void(const Progress&)> progress;  ///< called from one thread at a time
   const std::atomic<bool>* stop = nullptr;  ///< once true, no further case is begun
 };
 
 /// Judges every kernel by every property. Fills kernels (with the class attained), properties,
-/// verdicts, findings and notes of a Results.
+/// verdicts, accuracy, findings and notes of a Results.
 void verify(const std::vector<Kernel>&, const std::vector<Property>&, const VerifyOptions&,
             Results&);
 /// By the properties of the table that options.selection names.

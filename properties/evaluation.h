@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "properties/checks.h"
 
@@ -18,19 +19,40 @@ struct Value {
   std::string what;  ///< "loss[3]"
 };
 
-/// A case that a theorem looks at: the kernel's outputs, the exact ones, the bounds.
+struct Route;
+
+/// A case that a theorem looks at: the kernel's outputs, the exact ones, the bounds. Where the
+/// kernel does not take the case, and the trial allows other words, what it says in those.
 struct Evaluation {
   TestCase test_case;
-  Output output;
+  Output output;  ///< in other words f64, and without what they do not say
   ErrorBudget budget;
   Reference* exact = nullptr;
 
-  /// False, with the failure in the judgement, if the kernel gave no output.
-  bool run(Trial&, const TestCase&, Judgement&);
+  /// False, with the failure in the judgement, if the kernel gave no output, or excluded
+  /// `no-other-words`.
+  bool run(Trial&, const TestCase&, Judgement&, const BindOptions& = {});
+  /// Undefined where other words do not say it, and where a dialect other than math has an answer
+  /// that is no number.
   Value loss(std::int64_t i) const;
   Value grad(std::int64_t row, std::int64_t j) const;
-  /// Every output against its exact value.
-  void judge(Judgement& j) const { judge_output(j, *exact, budget, output); }
+  /// The exact values, of what the theorem sets beside the kernel's and the kernel does not have.
+  bool by_oracle() const { return by_oracle_; }
+  bool has_loss() const { return !output.loss.empty(); }
+  bool has_grad() const { return !output.grad.empty(); }
+  /// Every output against its exact value; in other words, those of the calls.
+  void judge(Judgement&) const;
+
+ private:
+  bool run_itself(Trial&, const TestCase&, Judgement&, const BindOptions&);
+  bool run_in_other_words(Trial&, const Route&, Judgement&, const BindOptions&);
+  void take_from_oracle(Trial&);
+  Value loss_of_calls(const Route&, std::size_t element) const;
+  Value grad_of_calls(const Route&, std::size_t element) const;
+
+  std::vector<Evaluation> calls_;  ///< in other words
+  std::vector<Value> losses_, grads_;
+  bool by_oracle_ = false;
 };
 
 /// Two outputs with one exact value, give or take `slack`: the enclosures meet, the kernel's two
@@ -38,6 +60,9 @@ struct Evaluation {
 /// value. Infinities must be the same ones. Undefined values and values without a bound are
 /// excluded by name.
 void agree(Judgement&, const Value& a, const Value& b, double slack = 0);
+
+/// Exactly 0, where the exact value is a number, which then is 0.
+void check_zero(Judgement&, const Value&, const std::string& why);
 
 /// The exact value; undefined where the kernel may rightly say infinity.
 Enclosure finite_exact(const Value&);

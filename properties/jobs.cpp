@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <stdexcept>
 #include <string_view>
 
 #include "core/text.h"
@@ -113,12 +114,21 @@ bool is_large(const RecipeSpace& space) {
   return least(space.rows) * least(space.classes) > kLarge;
 }
 
+/// A third party that raises when it is asked is judged by it later.
+bool may_support(const Property& p, const Kernel& k, const Problem& q) {
+  try {
+    return supports_property(p, k, q).ok;
+  } catch (const std::runtime_error&) {
+    return true;
+  }
+}
+
 /// To cover everything takes small cases.
 void narrow_to_count(const Property& p, const std::vector<Kernel>& kernels, RecipeSpace& space) {
   space.covers = false;
   std::erase_if(space.problems, [&](const Problem& q) {
     return std::none_of(kernels.begin(), kernels.end(), [&](const Kernel& k) {
-      return supports_property(p, k, q).ok;
+      return may_support(p, k, q);
     });
   });
 }

@@ -63,7 +63,9 @@ bool shares_ordinary(const TestCase& c) {
 class PartTrial : public Trial {
  public:
   PartTrial(Trial& whole, TestCase part)
-      : Trial(part_, whole.kernel), part_(std::move(part)), whole_(whole) {}
+      : Trial(part_, whole.kernel), part_(std::move(part)), whole_(whole) {
+    ways = whole.ways;
+  }
   RunRecord run(const TestCase& c, const BindOptions& o) override { return whole_.run(c, o); }
   Reference& reference(const TestCase& c) override { return whole_.reference(c); }
   ErrorBudget budget(const TestCase& c) const override { return whole_.budget(c); }

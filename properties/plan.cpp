@@ -87,6 +87,12 @@ void require_known(const std::vector<std::string>& globs, const std::vector<std:
   }
 }
 
+/// What is asked of each call, whatever it computes.
+bool of_every_call(std::string_view id) {
+  return id == "loss.accurate" || id == "loss.extreme-logits" || id == "grad.accurate" ||
+         id == "row.independence" || id.starts_with("io.") || id.starts_with("run.");
+}
+
 }  // namespace
 
 const std::vector<Profile>& profiles() {
@@ -140,7 +146,7 @@ RecipeSpace recipe_space(const Property& property, const Profile& profile, const
   space.classes = profile.classes;
   space.most_elements = profile.most_elements;
   space.paddings = {0, 0, 0, 1, 5};
-  space.every_plain_pair = property.id == "loss.accurate" || property.id == "grad.accurate";
+  space.every_plain_pair = of_every_call(property.id);
   const Stated stated(property.problems, property.axes);
   const int strength = profile.strength;
   space.problems = s.problem.empty() ? stated.covered(strength) : narrowed(stated, s, strength);

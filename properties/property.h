@@ -26,6 +26,8 @@ class Trial {
   virtual ~Trial() = default;
   const TestCase& test_case;
   const Kernel& kernel;
+  /// In what other words the kernel may be asked for what it does not take (ways.h).
+  unsigned ways = 0;
 
   virtual RunRecord run(const TestCase&, const BindOptions& = {}) = 0;
   /// Exact answer to a case; kept for all kernels that are judged on it.
@@ -55,6 +57,8 @@ struct Property {
   /// Options to combine with each problem: of each axis one text (in the problem grammar, "" for
   /// none), every pair of choices from two axes at least once (nightly: every triple).
   std::vector<std::vector<std::string>> axes = {};
+  /// Trial::ways; the table sets it.
+  unsigned ways = 0;
 };
 
 const std::vector<Property>& all_properties();
@@ -78,5 +82,6 @@ std::vector<Property> target_properties();
 std::vector<Property> penalty_properties();
 std::vector<Property> layout_properties();
 std::vector<Property> behaviour_properties();
+std::vector<Property> history_properties();
 
 }  // namespace xent

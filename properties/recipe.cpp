@@ -78,20 +78,6 @@ std::vector<Shape> shapes_of(const Problem& p, const Domain& domain, const Recip
   return shapes;
 }
 
-/// Nothing but what every kernel of the op may be expected to know.
-bool is_plain(const Problem& p) {
-  Problem q;
-  q.op = p.op;
-  q.dir = p.dir;
-  q.n = p.n;
-  q.v = p.v;
-  q.targets = p.targets;
-  q.reduction = p.reduction;
-  q.upstream = p.upstream;
-  q.dtype = p.dtype;
-  return p == q;
-}
-
 std::vector<Family> families(const RecipeSpace& space) {
   std::vector<Family> all;
   for (const Problem& problem : space.problems) {
@@ -232,9 +218,12 @@ std::vector<CaseRecipe> simpler(const CaseRecipe& recipe, const RecipeSpace& spa
   return all;
 }
 
+/// Of problems without options.
 bool widely_taken(const Problem& p) {
-  return p.op == Op::ce && p.targets == TargetKind::index &&
-         (p.dtype == DType::f32 || p.dtype == DType::f64) && p.reduction == Reduction::none &&
+  const bool taken = p.reduction == Reduction::none
+                         ? p.dtype == DType::f32 || p.dtype == DType::f64
+                         : p.dtype == DType::f32 && p.reduction == Reduction::mean;
+  return p.op == Op::ce && p.targets == TargetKind::index && taken &&
          p.upstream == Upstream::one && p.dir != Dir::bwd;
 }
 
@@ -253,12 +242,25 @@ std::vector<CaseRecipe> covering(const std::vector<Family>& all,
   }
   for (const Family* f : plain) {
     if (few || !space.every_plain_pair || !widely_taken(*f->problem)) continue;
-    recipes.push_back(draw(member_of(f, space.paddings), random));
+    recipes.push_back(draw(member_of(f, {0}), random));
   }
   return recipes;
 }
 
 }  // namespace
+
+bool is_plain(const Problem& p) {
+  Problem q;
+  q.op = p.op;
+  q.dir = p.dir;
+  q.n = p.n;
+  q.v = p.v;
+  q.targets = p.targets;
+  q.reduction = p.reduction;
+  q.upstream = p.upstream;
+  q.dtype = p.dtype;
+  return p == q;
+}
 
 std::vector<CaseRecipe> sample(const RecipeSpace& space, std::int64_t count, std::uint64_t seed) {
   const std::vector<Family> all = families(space);

@@ -31,10 +31,13 @@ struct RecipeSpace {
   bool exact_rows = false;  ///< n is not rounded up to whole sequences
   /// All problems and all kinds of data are among the recipes, however many that are.
   bool covers = true;
-  /// Then also: ce of class indices without options, in f32 and f64, once with each domain (losses,
-  /// or losses and gradients).
+  /// Then also: ce of class indices without options, in f32 and f64, and the mean in f32, once with
+  /// each domain (losses, or losses and gradients), rows without padding: what most kernels take.
   bool every_plain_pair = false;
 };
+
+/// Without options: what every kernel of the op may be expected to know.
+bool is_plain(const Problem&);
 
 /// First, if the space covers, each (problem, domain) pair that fits once; where the pairs are more
 /// than `count`, each problem once, and each domain once for each op and kind of targets, but never

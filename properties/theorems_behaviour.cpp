@@ -3,29 +3,27 @@
 #include <limits>
 #include <set>
 
-#include "oracle/bound.h"
-#include "properties/checks.h"
+#include "properties/evaluation.h"
 
 namespace xent {
 namespace {
 
-/// Row `row` of `alone`, where it is row `as`, against the same row of the batch.
-void compare_row(Judgement& j, Trial& t, const Output& batch, std::int64_t row,
-                 const Output& other, std::int64_t as) {
-  const TestCase& c = t.test_case;
-  Reference& exact = t.reference(c);
-  const ErrorBudget budget = t.budget(c);
+/// Row `as` of another call against row `row` of the batch, whose exact values it has too.
+void compare_row(Judgement& j, const Trial& t, const Evaluation& batch, std::int64_t row,
+                 const Evaluation& other, std::int64_t as) {
   const bool bitwise = t.kernel.promises.batch_invariant;
-  if (!exact.loss(row).is_number()) return;
-  const double bound = loss_bound(exact, budget, row);
-  const double loss = other.loss.at(as);
-  check_close(j, batch.loss.at(row), loss, 2 * bound, bitwise,
-              at("loss alone and in a batch", row));
-  j.merge(judge_value(loss, budget.output, bound, at("loss alone", row),
-                      [&](int level) { return exact.loss(row, level); }));
-  for (std::int64_t k = 0; k < c.problem.v; ++k) {
-    check_close(j, batch.grad.at(row * c.problem.v + k), other.grad.at(as * c.problem.v + k),
-                2 * grad_bound(exact, budget, row, k), bitwise,
+  const Value loss = batch.loss(row);
+  if (!batch.exact->loss(row).is_number()) return;
+  if (loss.exact(0).is_number()) {
+    const double alone = other.output.loss.at(as);
+    check_close(j, loss.got, alone, 2 * loss.bound, bitwise, at("loss alone and in a batch", row));
+    j.merge(judge_value(alone, loss.format, loss.bound, at("loss alone", row), loss.exact));
+  }
+  const std::int64_t v = batch.test_case.problem.v;
+  for (std::int64_t k = 0; batch.has_grad() && k < v; ++k) {
+    const Value g = batch.grad(row, k);
+    if (!g.exact(0).is_number()) continue;
+    check_close(j, g.got, other.output.grad.at(as * v + k), 2 * g.bound, bitwise,
                 at("grad alone and in a batch", row, k));
   }
 }
@@ -35,22 +33,22 @@ Judgement row_independence(Trial& t) {
   Judgement j;
   const TestCase& c = t.test_case;
   const std::int64_t n = c.problem.n;
-  RunRecord batch, reversed;
+  Evaluation batch, reversed;
   std::vector<std::int64_t> order;
   for (std::int64_t r = n; r-- > 0;) order.push_back(r);
-  if (!run_into(t, c, j, batch) || !run_into(t, keep_rows(c, order), j, reversed)) return j;
+  if (!batch.run(t, c, j) || !reversed.run(t, keep_rows(c, order), j)) return j;
   const auto seed = static_cast<std::int64_t>(c.recipe.seed % 1000003);
   for (const std::int64_t row : std::set<std::int64_t>{0, n - 1, seed % n}) {
-    RunRecord alone, poisoned;
-    if (!run_into(t, keep_rows(c, {row}), j, alone)) continue;
+    Evaluation alone, poisoned;
+    if (!alone.run(t, keep_rows(c, {row}), j)) continue;
     TestCase spoilt = c;
     for (std::int64_t i = 0; i < spoilt.input.size(); ++i) {
       if (i / c.problem.v != row) spoilt.input.set(i, std::numeric_limits<double>::quiet_NaN());
     }
-    if (!run_into(t, spoilt, j, poisoned)) continue;
-    compare_row(j, t, batch.output, row, alone.output, 0);
-    compare_row(j, t, batch.output, row, reversed.output, n - 1 - row);
-    compare_row(j, t, batch.output, row, poisoned.output, row);
+    if (!poisoned.run(t, spoilt, j)) continue;
+    compare_row(j, t, batch, row, alone, 0);
+    compare_row(j, t, batch, row, reversed, n - 1 - row);
+    compare_row(j, t, batch, row, poisoned, row);
   }
   return j;
 }
@@ -137,11 +135,6 @@ Judgement in_place(Trial& t) {
   return j;
 }
 
-/// Promises are made of every operation and option.
-const std::vector<std::string> kEveryOp = {
-    "op=ce,nll,mse-softmax targets=index,prob dir=bwd,fwdbwd", "op=lse,entropy dir=bwd,fwdbwd",
-    "op=bce-logits,bce-prob,mse-sigmoid,kl,cross-entropy targets=prob dir=bwd,fwdbwd",
-    "op=ce targets=index,prob dir=hvp"};
 const std::vector<std::string> kEveryRowOp = {
     "op=ce,nll,mse-softmax targets=index,prob dir=fwdbwd", "op=lse dir=fwdbwd",
     "op=bce-logits,bce-prob,mse-sigmoid targets=prob dir=fwdbwd"};
@@ -158,12 +151,16 @@ std::vector<std::vector<std::string>> with_means(std::vector<std::vector<std::st
   return axes;
 }
 
-const std::vector<std::string> kOrdinary = {"gaussian", "confident", "masked", "ties", "iris"};
+/// Promises are made of every operation and option; and the mean alone may be all there is.
+const std::vector<std::string> kEveryCall = {
+    "op=ce,nll,mse-softmax targets=index,prob dir=fwd,bwd,fwdbwd",
+    "op=lse,entropy dir=fwd,bwd,fwdbwd", "op=cross-entropy dir=fwd,fwdbwd",
+    "op=bce-logits,bce-prob,mse-sigmoid,kl,cross-entropy targets=prob dir=fwd,bwd,fwdbwd",
+    "op=ce targets=index,prob dir=hvp", "op=ce targets=index,prob dir=fwd,fwdbwd reduction=mean"};
 
 }  // namespace
 
 std::vector<Property> behaviour_properties() {
-  const std::string both = "op=ce dir=fwdbwd dtype=f32,f64";
   const std::vector<std::vector<std::string>> options = with_means(kOptionsOfRows);
   return {
       {"row.independence", "A row's result depends on no other row.",
@@ -173,27 +170,25 @@ std::vector<Property> behaviour_properties() {
        kOptionsOfRows},
       {"io.inputs-untouched", "Inputs are bit-identical after the call.",
        "Unless the gradient is asked for in place. Says nothing of values: its teeth are a mutant.",
-       {both, "op=ce dir=fwd dtype=f32,f64 reduction=mean"}, kOrdinary, "mutant/input-scribbler",
-       {}, 0, inputs_untouched},
+       kEveryCall, kEveryData, "mutant/input-scribbler", {}, 0, inputs_untouched, {}, options},
       {"io.every-output-written", "Every output is written, and nothing else.",
        "No element still holds the signalling NaN it was filled with; guard zones and row padding "
        "are untouched.",
-       {"op=ce dir=bwd,fwdbwd dtype=f32,f64", "op=ce dir=fwd dtype=f32,f64 reduction=none,mean"},
-       kOrdinary, "mutant/last-element-unwritten", {Substitute::untouched}, 1,
-       every_output_written},
+       kEveryCall, kEveryData, "mutant/last-element-unwritten", {Substitute::untouched}, 1,
+       every_output_written, {}, options},
       {"io.in-place", "The gradient may overwrite the logits.",
        "Where promised: the same bits as out of place, within the bounds.",
-       kEveryOp, kEveryData, "mutant/in-place-rereads", every_substitute(), 0.5, in_place, {},
+       kEveryCall, kEveryData, "mutant/in-place-rereads", every_substitute(), 0.5, in_place, {},
        options},
       {"run.repeatable", "The same bytes at the same address give the same bits.",
        "Three times, once with another shape between. Says nothing of values: its teeth are a "
        "mutant.",
-       kEveryOp, kEveryData, "mutant/unrepeatable", {}, 0, repeatable, {}, options},
+       kEveryCall, kEveryData, "mutant/unrepeatable", {}, 0, repeatable, {}, options},
       {"run.alignment", "Results do not depend on the address.",
        "Buffers moved by multiples of 1, 3 and 8 elements, each by another one: the same bits if "
        "the kernel promises alignment-invariant, else within the bounds.",
-       kEveryOp, kEveryData, "mutant/aligned-head-skipped", every_substitute(), 0.5, alignment, {},
-       options},
+       kEveryCall, kEveryData, "mutant/aligned-head-skipped", every_substitute(), 0.5, alignment,
+       {}, options},
   };
 }
 

@@ -172,6 +172,10 @@ Judgement large_when_wrong(Trial& t) {
     for (std::int64_t i = 0; i < rungs.problem.n; ++i) {
       const Value g = e.grad(i, y);
       j.merge(judge_value(g.got, g.format, g.bound, g.what, g.exact));
+      if (!g.exact(0).is_number()) {
+        ++j.excluded["no-number"];  // the dialect's answer to the row is none
+        continue;
+      }
       check_limits(j, g, rungs.logit(i, y) - rival, static_cast<double>(c.problem.v - 1));
       if (i == 0 || rungs.logit(i - 1, y) == rungs.logit(i, y)) continue;
       const Value before = e.grad(i - 1, y);
@@ -202,7 +206,8 @@ std::vector<Property> gradient_properties() {
         "op=nll targets=prob dir=bwd",
         "op=bce-logits,bce-prob,mse-sigmoid,cross-entropy,kl targets=prob dir=bwd,fwdbwd",
         "op=mse-softmax targets=index,prob dir=bwd,fwdbwd",
-        "op=entropy,cross-entropy dir=bwd,fwdbwd"},
+        "op=entropy,cross-entropy dir=bwd,fwdbwd",
+        "op=ce targets=index,prob dir=fwdbwd reduction=mean"},
        {"*"}, "mutant/p-rounded-before-minus-one", every_substitute(), 0.5,
        judge_outputs, {},
        {kDTypes, {"", "upstream=scalar", "upstream=row"},

@@ -56,7 +56,7 @@ void check_step(Judgement& j, Trial& t, const Evaluation& e, double eta) {
   for (std::int64_t row = 0; row < step.kernel.problem.n; ++row) {
     const double far = step.far[static_cast<std::size_t>(row)];
     const Enclosure start = before.loss(row), end = after.loss(row), exact = truly.loss(row);
-    if (!start.is_number()) continue;
+    if (!start.is_number() || !e.grad(row, 0).exact(0).is_number()) continue;
     const std::string what = at("-log p_k after the step", row);
     // The oracle: the exact step lowers the loss by at least eta g_y (1 - p_y) > 0, less rounding.
     j.check(lower(exact) <= upper(start) + far, what + ": the oracle's rises");
@@ -109,7 +109,7 @@ Slopes slopes(const TestCase& c, std::int64_t row, double mass, double lse) {
 }
 
 /// The step: truncation h^2 / 6 against rounding / h balance near the cube root of u.
-constexpr double kStep = 0x1p-17;
+double step(const Problem& p) { return p.dtype == DType::f64 ? 0x1p-17 : 0x1p-8; }
 
 /// Rows 2i and 2i + 1: input k of row `row` a step up and a step down.
 struct Probes {
@@ -131,7 +131,8 @@ struct Probes {
     test_case = keep_rows(with(c, Dir::fwd, Reduction::none), rows);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::int64_t at = static_cast<std::int64_t>(i) * v + places[i / 2][1];
-      test_case.input.set(at, test_case.input.at(at) + (i % 2 == 0 ? kStep : -kStep));
+      const double h = step(c.problem);
+      test_case.input.set(at, test_case.input.at(at) + (i % 2 == 0 ? h : -h));
     }
   }
 };
@@ -159,11 +160,10 @@ void check_difference(Judgement& j, const Evaluation& e, const Evaluation& probe
     lse = f.lse + std::fabs(c.problem.scale);
   }
   const Slopes slope = slopes(c, row, mass, lse);
-  const double upstream = c.upstream_of(row);
-  const double rounding = slope.first * ulp(std::fabs(c.logit(row, k)) + kStep, DType::f64);
-  const double slack =
-      (kStep * kStep / 6 * slope.third + rounding / (2 * kStep)) * kOutward;
-  const double factor = upstream / (2 * kStep);
+  const double upstream = c.upstream_of(row), h = step(c.problem);
+  const double rounding = slope.first * ulp(std::fabs(c.logit(row, k)) + h, c.problem.dtype);
+  const double slack = (h * h / 6 * slope.third + rounding / (2 * h)) * kOutward;
+  const double factor = upstream / (2 * h);
   Total difference;
   difference.add(scaled(up, factor));
   difference.add(scaled(down, -factor));
@@ -194,10 +194,11 @@ std::vector<Property> gradient_step_properties() {
        "mutant/gradient-sign-flipped", every_substitute(), 0.5, step_raises_true, {},
        {{"", "dtype=f64", "dtype=bf16", "dtype=f16"}}},
       {"grad.finite-differences", "The gradient is the derivative of the loss.",
-       "In binary64, against the central difference of the kernel's own losses: within the bounds "
-       "of both, h^2 / 6 times a bound of the third derivative, and the rounding of x + h.",
-       {"op=ce dir=bwd dtype=f64", "op=ce targets=prob dir=bwd dtype=f64",
-        "op=lse dir=bwd dtype=f64", "op=bce-logits targets=prob dir=bwd dtype=f64"},
+       "Against the central difference of the kernel's own losses, in binary64 and binary32: "
+       "within the bounds of both, h^2 / 6 times a bound of the third derivative, and the rounding "
+       "of x + h.",
+       {"op=ce targets=index,prob dir=bwd dtype=f64", "op=lse dir=bwd dtype=f64",
+        "op=bce-logits targets=prob dir=bwd dtype=f64", "op=ce targets=index dir=bwd dtype=f32"},
        {"gaussian", "confident", "wrong", "ties", "iris", "soft", "soft-unnormalised",
         "binary-hard", "binary-soft", "capped"},
        "mutant/gradient-sign-flipped", every_substitute(), 0.5, finite_differences,

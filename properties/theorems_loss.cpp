@@ -4,9 +4,8 @@
 #include <numeric>
 
 #include "core/tensor.h"
-#include "oracle/bound.h"
-#include "properties/checks.h"
 #include "properties/domain.h"
+#include "properties/evaluation.h"
 #include "properties/random.h"
 
 namespace xent {
@@ -44,27 +43,22 @@ bool shifted_far(const TestCase& base, double sign, TestCase& out) {
 /// L(z + c) against L(z): kernel against kernel, and both against the one exact value.
 Judgement shift_invariance(Trial& t) {
   Judgement j;
-  RunRecord base;
-  if (!run_into(t, t.test_case, j, base)) return j;
-  Reference& exact = t.reference(t.test_case);
-  const ErrorBudget budget = t.budget(t.test_case);
+  Evaluation base;
+  if (!base.run(t, t.test_case, j)) return j;
   for (const double sign : {1.0, -1.0}) {
     TestCase moved;
     if (!shifted_far(t.test_case, sign, moved)) {
       ++j.excluded["inexact-shift"];
       continue;
     }
-    RunRecord r;
-    if (!run_into(t, moved, j, r)) continue;
-    Reference& at_moved = t.reference(moved);
+    Evaluation other;
+    if (!other.run(t, moved, j)) continue;
     for (std::int64_t i = 0; i < t.test_case.problem.n; ++i) {
-      if (!exact.loss(i).is_number()) continue;
-      const double a = base.output.loss.at(i), b = r.output.loss.at(i);
-      const double bound = loss_bound(at_moved, budget, i);
-      check_close(j, a, b, bound + loss_bound(exact, budget, i), t.kernel.promises.shift_exact,
-                  at("shifted loss", i));
-      j.merge(judge_value(b, budget.output, bound, at("shifted loss", i),
-                          [&](int level) { return exact.loss(i, level); }));
+      const Value a = base.loss(i), b = other.loss(i);
+      if (!a.exact(0).is_number() || !b.exact(0).is_number()) continue;
+      const std::string what = at("shifted loss", i);
+      check_close(j, a.got, b.got, a.bound + b.bound, t.kernel.promises.shift_exact, what);
+      j.merge(judge_value(b.got, b.format, b.bound, what, a.exact));
     }
   }
   return j;
@@ -86,21 +80,19 @@ Judgement permutation(Trial& t) {
   const TestCase& c = t.test_case;
   const std::vector<std::int64_t> order = random_permutation(c.problem.v, c.recipe.seed);
   const TestCase permuted = keep_classes(c, order);
-  RunRecord a, b;
-  if (!run_into(t, c, j, a) || !run_into(t, permuted, j, b)) return j;
-  Reference& exact = t.reference(c);
-  const ErrorBudget budget = t.budget(c);
+  Evaluation a, b;
+  if (!a.run(t, c, j) || !b.run(t, permuted, j)) return j;
   for (std::int64_t r = 0; r < c.problem.n; ++r) {
-    if (!exact.loss(r).is_number()) continue;
-    const double bound = loss_bound(exact, budget, r);  // a symmetric function of the row
-    check_close(j, a.output.loss.at(r), b.output.loss.at(r), 2 * bound, false, at("loss", r));
-    j.merge(judge_value(b.output.loss.at(r), budget.output, bound, at("permuted loss", r),
-                        [&](int level) { return exact.loss(r, level); }));
-    for (std::int64_t k = 0; k < c.problem.v; ++k) {
-      const std::int64_t from = order[static_cast<std::size_t>(k)];
-      const double g = a.output.grad.at(r * c.problem.v + from);
-      check_close(j, g, b.output.grad.at(r * c.problem.v + k),
-                  2 * grad_bound(exact, budget, r, from), false, at("permuted grad", r, k));
+    const Value loss = a.loss(r), permuted_loss = b.loss(r);
+    if (!loss.exact(0).is_number() || !permuted_loss.exact(0).is_number()) continue;
+    // The bound is a symmetric function of the row.
+    check_close(j, loss.got, permuted_loss.got, 2 * loss.bound, false, at("loss", r));
+    j.merge(judge_value(permuted_loss.got, loss.format, loss.bound, at("permuted loss", r),
+                        loss.exact));
+    for (std::int64_t k = 0; a.has_grad() && k < c.problem.v; ++k) {
+      const Value g = a.grad(r, order[static_cast<std::size_t>(k)]);
+      if (!g.exact(0).is_number()) continue;
+      check_close(j, g.got, b.grad(r, k).got, 2 * g.bound, false, at("permuted grad", r, k));
     }
   }
   return j;
@@ -127,16 +119,15 @@ bool is_printed_example(const TestCase& c) {
 Judgement worked_example(Trial& t) {
   Judgement j;
   const TestCase mean = with(t.test_case, Dir::fwd, Reduction::mean);
-  RunRecord r;
-  if (!run_into(t, mean, j, r)) return j;
-  Reference& exact = t.reference(mean);
-  const double loss = r.output.loss.at(0);
-  const double bound = loss_bound(exact, t.budget(mean), 0);
-  j.merge(judge_loss(exact, t.budget(mean), r.output.loss));
+  Evaluation e;
+  if (!e.run(t, mean, j)) return j;
+  const Value loss = e.loss(0);
+  e.judge(j);
   if (!is_printed_example(t.test_case)) return j;
-  check_close(j, loss, kMeanLoss, 2 * kHalfDigit + kHalfDigit + bound, false, "printed mean loss");
+  check_close(j, loss.got, kMeanLoss, 2 * kHalfDigit + kHalfDigit + loss.bound, false,
+              "printed mean loss");
   for (std::int64_t i = 0; i < 15; ++i) {
-    const Enclosure p = exact.probability(i / 5, i % 5);
+    const Enclosure p = e.exact->probability(i / 5, i % 5);
     const Distance d = distance(kSoftmax[static_cast<std::size_t>(i)], p);
     j.check(d.lower <= kHalfDigit / 2 + kHalfDigit,
             at("the oracle's softmax misses the printed value", i / 5, i % 5));
@@ -156,7 +147,8 @@ std::vector<Property> loss_properties() {
        "format.",
        {"op=ce,nll targets=index", "op=ce,nll targets=prob", "op=lse,entropy",
         "op=cross-entropy,mse-softmax targets=index,prob",
-        "op=kl,bce-logits,bce-prob,mse-sigmoid targets=prob", "op=ce,nll,lse,entropy n=0",
+        "op=kl,bce-logits,bce-prob,mse-sigmoid targets=prob",
+        "op=ce targets=index,prob dir=fwd,fwdbwd reduction=mean", "op=ce,nll,lse,entropy n=0",
         "op=kl,bce-logits targets=prob n=0"},
        {"*"}, "mutant/last-class-dropped", every_substitute(), 0.5, accurate, {},
        {kTypes,

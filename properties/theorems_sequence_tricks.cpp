@@ -285,7 +285,7 @@ std::vector<Property> trick_properties() {
        {"op=ce,nll dir=fwdbwd reduction=mean denominator=sequence"}, rows,
        "mutant/sequence-mean-as-token-mean", every_substitute(), 0.5, sequence_normalization,
        tokens_and_rows,
-       {kDTypes, {"ignore=-100", ""}, {"", "weights=on"}, {"", "layout=btv", "layout=bct"},
+       {kDTypes, {"", "ignore=-100"}, {"", "weights=on"}, {"", "layout=btv", "layout=bct"},
         {"", "shift=on"}}},
   };
 }

@@ -2,28 +2,76 @@
 #include "properties/trial.h"
 
 #include <algorithm>
+#include <exception>
 
+#include "core/error.h"
+#include "core/text.h"
 #include "properties/options.h"
+#include "properties/ways.h"
 
 namespace xent {
 
-Reference& References::of(const TestCase& c) {
-  for (const auto& known : kept_) {
-    if (known->test_case() == c) return *known;
+static std::uint64_t hash_of_start(const TestCase& c) {
+  std::uint64_t hash = fnv1a("");
+  for (const Tensor* t : {&c.input, &c.target}) {
+    const auto* const bytes = reinterpret_cast<const char*>(t->bytes.data());
+    hash = fnv1a({bytes, std::min<std::size_t>(t->bytes.size(), 256)}, hash);
   }
-  kept_.push_back(std::make_unique<Reference>(c));
-  return *kept_.back();
+  return hash;
+}
+
+Reference& References::of(const TestCase& c) {
+  const std::uint64_t hash = hash_of_start(c);
+  const auto [first, last] = kept_.equal_range(hash);
+  for (auto known = first; known != last; ++known) {
+    if (known->second->test_case() == c) return *known->second;
+  }
+  return *kept_.emplace(hash, std::make_unique<Reference>(c))->second;
 }
 
 KernelTrial::KernelTrial(const TestCase& c, const Kernel& k, References& r, BudgetOf instead)
     : Trial(c, k), references_(r), budget_(std::move(instead)) {}
 
 RunRecord KernelTrial::run(const TestCase& c, const BindOptions& o) {
-  return xent::run(kernel, c, o);
+  RunRecord record = xent::run(kernel, c, o);
+  for (const Remark& remark : record.faults.remarks) {
+    const bool known = std::any_of(remarks_.begin(), remarks_.end(),
+                                   [&](const Remark& r) { return r.id == remark.id; });
+    if (!known) remarks_.push_back(remark);
+  }
+  return record;
 }
 
 ErrorBudget KernelTrial::budget(const TestCase& c) const {
   return budget_ ? budget_(c.problem) : kernel.budget(c.problem);
+}
+
+namespace {
+
+/// The function, whose exceptions are the kernel's.
+template <class R>
+std::function<R(const Problem&)> asked(std::function<R(const Problem&)> function,
+                                       const std::string& what) {
+  return [function = std::move(function), what](const Problem& p) {
+    try {
+      return function(p);
+    } catch (const GivenUp&) {
+      throw;
+    } catch (const std::exception& e) {
+      throw KernelRaised("raised when asked " + what + ": " + e.what());
+    }
+  };
+}
+
+}  // namespace
+
+std::vector<Kernel> guarded(std::vector<Kernel> kernels) {
+  for (Kernel& k : kernels) {
+    if (k.origin.empty()) continue;
+    k.supports = asked(std::move(k.supports), "what it supports");
+    k.budget = asked(std::move(k.budget), "for its error budget");
+  }
+  return kernels;
 }
 
 SubstituteTrial::SubstituteTrial(const TestCase& c, const Kernel& k, References& r, Substitute s,
@@ -73,9 +121,10 @@ RunRecord SubstituteTrial::run(const TestCase& c, const BindOptions&) {
   return r;
 }
 
-Judgement judge_case(const Property& property, const Kernel& kernel, const TestCase& c) {
+Judgement judge_case(const Property& property, const Kernel& kernel, const TestCase& c,
+                     BudgetOf instead) {
   References references;
-  KernelTrial trial(c, kernel, references);
+  KernelTrial trial(c, kernel, references, std::move(instead));
   return property.check(trial);
 }
 
@@ -86,9 +135,13 @@ Support stated_for(const Property& property, const Problem& p) {
 }
 
 Support supports_all(const Property& property, const Kernel& kernel, const Problem& p) {
-  if (Support s = kernel.supports(p); !s || !property.derives) return s;
+  const auto asked = [&](const Problem& q) {
+    Support s = kernel.supports(q);
+    return !s && can_be_asked(kernel, property.ways, q) ? Support::yes() : s;
+  };
+  if (Support s = asked(p); !s || !property.derives) return s;
   for (const Problem& q : property.derives(p)) {
-    if (Support s = kernel.supports(q); !s) return s;
+    if (Support s = asked(q); !s) return s;
   }
   return Support::yes();
 }

@@ -60,6 +60,18 @@ void describe(auto& visit, Is<Finding> auto& x) {
   visit("id", x.id);
   visit("message", x.message);
   visit("witness", x.witness);
+  visit.later("file", x.file);
+  visit.later("replay", x.replay);
+  visit.later("cases", x.cases);
+}
+
+void describe(auto& visit, Is<AccuracyRow> auto& x) {
+  visit("kernel", x.kernel);
+  visit("output", x.output);
+  visit("dtype", x.dtype);
+  visit("problems", x.problems);
+  visit("cases", x.cases);
+  visit("errors", x.errors);
 }
 
 void describe(auto& visit, Is<KernelInfo> auto& x) {
@@ -71,6 +83,8 @@ void describe(auto& visit, Is<KernelInfo> auto& x) {
   visit("best_class", x.best_class);
   visit("promises", x.promises);
   visit("unavailable", x.unavailable);
+  visit.later("kept", x.kept);
+  visit.later("origin", x.origin);
 }
 
 void describe(auto& visit, Is<PropertyInfo> auto& x) {
@@ -179,6 +193,7 @@ void describe(auto& visit, Is<ExponentialRow> auto& x) {
 void describe(auto& visit, Is<Results> auto& x) {
   visit("schema", x.schema);
   visit("expectations", x.expectations);
+  visit.later("strict", x.strict);
   visit("environment", x.environment);
   visit("command", x.command);
   visit("seed", x.seed);
@@ -187,6 +202,7 @@ void describe(auto& visit, Is<Results> auto& x) {
   visit("kernels", x.kernels);
   visit("properties", x.properties);
   visit("verdicts", x.verdicts);
+  visit.later("accuracy", x.accuracy);
   visit.later("claims", x.claims);
   visit.later("exponentials", x.exponentials);
   visit("findings", x.findings);

@@ -140,9 +140,9 @@ std::string to_html(const Results& r) {
   using namespace report;
   const Overview o = overview(r);
   std::vector<Section> sections = {
-      html_claims(r),        html_failures(r, o), html_matrix(r, o),  html_accuracy(r, o),
-      html_power(o),         html_expected(r, o), html_exponentials(r), html_speed(r),
-      html_findings(r),      html_not_judged(r),  html_kernels(r),      html_properties(r, o),
+      html_claims(r),   html_failures(r, o),    html_matrix(r, o),       html_accuracy(r, o),
+      html_findings(r), html_power(o),          html_expected(r, o),     html_exponentials(r),
+      html_speed(r),    html_not_judged(r),     html_kernels(r),         html_properties(r, o),
       html_environment(r)};
   std::erase_if(sections, [](const Section& s) { return s.body.empty(); });
   return page(r, o, sections);

@@ -50,6 +50,34 @@ std::string accuracy_table(const Results& r, const AccuracyGroup& group) {
   return html_table("Accuracy: " + group.property, "accuracy", heads, rows);
 }
 
+std::string profile_table(const Results& r, const Overview& o) {
+  std::string rows;
+  for (const AccuracyRow* row : profile_rows(r, o)) {
+    const KernelInfo* info = find_kernel(r, row->kernel);
+    const KernelInfo kernel = info == nullptr ? KernelInfo{} : *info;
+    const ErrorProfile& e = row->errors;
+    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{} {}</td>"
+                        "<td>{}</td><td class=\"n\">{}</td>",
+                        html_code(row->kernel), escape_markup(kernel.accuracy_class),
+                        escape_markup(kernel.best_class), escape_markup(row->output),
+                        escape_markup(row->dtype), escape_markup(problems_text(*row)),
+                        html_count(row->cases));
+    rows += number_cell(signed_number(e.ulp)) + number_cell(number(e.p999_ulp)) +
+            number_cell(number(e.mean_ulp)) + number_cell(signed_number(e.bias_ulp)) +
+            number_cell(number(e.error_over_bound)) + "</tr>\n";
+  }
+  if (rows.empty()) return rows;
+  const std::string heads =
+      "<th scope=\"col\" rowspan=\"2\">kernel</th><th scope=\"col\" rowspan=\"2\">judged as</th>"
+      "<th scope=\"col\" rowspan=\"2\">best class</th><th scope=\"col\" rowspan=\"2\">output</th>"
+      "<th scope=\"col\" rowspan=\"2\">problems</th>"
+      "<th scope=\"col\" rowspan=\"2\" class=\"n\">cases</th>"
+      "<th scope=\"colgroup\" colspan=\"4\" class=\"over\">error in ulps of the exact value</th>"
+      "<th scope=\"col\" rowspan=\"2\" class=\"n\">error / bound</th></tr>\n<tr>" +
+      html_heads("#worst|#p99.9|#mean|#bias");
+  return html_table("Errors by output and format", "accuracy", heads, rows);
+}
+
 std::string power_cell(const PowerRow& p) {
   if (!p.power) return "<td class=\"n muted\">none required</td>";
   return p.vacuous ? fmt::format("<td class=\"n\">{} {}</td>",
@@ -79,14 +107,18 @@ Section html_accuracy(const Results& r, const Overview& o) {
     const std::string caption = fmt::format("<h3>{}</h3>\n", html_code(group.property));
     (group.main ? main : others) += caption + accuracy_table(r, group);
   }
-  if (main.empty() && others.empty()) return {};
-  if (!main.empty() && !others.empty()) {
-    others = "<details>\n<summary>Errors met while judging the other properties</summary>\n" +
-             others + "</details>\n";
-  }
+  const std::string profiles = profile_table(r, o);
+  if (main.empty() && others.empty() && profiles.empty()) return {};
+  const auto folded = [](std::string_view summary, const std::string& tables) {
+    if (tables.empty()) return tables;
+    return fmt::format("<details>\n<summary>{}</summary>\n{}</details>\n", summary, tables);
+  };
+  if (!profiles.empty()) main = folded("All problems, by property", main);
+  if (!main.empty()) others = folded("Errors met while judging the other properties", others);
   return {"accuracy", "Accuracy",
           "<p>Error against the proved enclosure of the exact value. Error / bound at most 1 is "
-          "within the bound derived from the kernel’s error budget.</p>\n" + main + others};
+          "within the bound derived from the kernel’s error budget. The best class is that "
+          "attained in this run, on every problem.</p>\n" + profiles + main + others};
 }
 
 Section html_power(const Overview& o) {
@@ -146,15 +178,22 @@ Section html_exponentials(const Results& r) {
 Section html_findings(const Results& r) {
   std::string rows;
   for (const Finding& f : r.findings) {
-    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"prose\">{}</td>"
+    std::string witness;
+    if (!f.witness.empty()) witness = fmt::format("<pre>{}</pre>", escape_markup(f.witness));
+    if (!f.replay.empty()) {
+      witness += fmt::format("<pre class=\"replay\">{}</pre>", escape_markup(f.replay));
+    }
+    rows += fmt::format("<tr><th scope=\"row\">{}<br>{}</th><td class=\"prose\">{}</td>"
                         "<td class=\"prose\">{}</td></tr>\n",
-                        html_code(f.kernel), html_code(f.id), escape_markup(f.message),
-                        html_code(f.witness));
+                        html_code(f.kernel), html_code(f.id), escape_markup(finding_text(f)),
+                        witness);
   }
   if (rows.empty()) return {};
   return {"findings", "Findings",
-          "<p>Facts worth knowing that break no promise.</p>\n" +
-              html_table("Findings", "list", html_heads("kernel|finding|what|witness"), rows)};
+          fmt::format("<p>Facts worth knowing that break no promise{}.</p>\n{}",
+                      r.strict ? "; in this run they count as failures" : "",
+                      html_table("Findings", "findings",
+                                 html_heads("kernel and finding|what|smallest witness"), rows))};
 }
 
 Section html_not_judged(const Results& r) {
@@ -170,15 +209,17 @@ Section html_kernels(const Results& r) {
     const std::string summary = escape_markup(k.summary) +
         (k.unavailable.empty() ? "" : fmt::format(" <span class=\"skip\">– cannot run here: {}"
                                                   "</span>", escape_markup(k.unavailable)));
-    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td class=\"prose\">{}</td>"
-                        "<td class=\"prose\">{}</td><td class=\"prose\">{}</td></tr>\n",
-                        html_code(k.name), escape_markup(k.role), summary, escape_markup(k.budget),
-                        escape_markup(fmt::format("{}", fmt::join(k.promises, ", "))));
+    rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td>"
+                        "<td class=\"prose\">{}</td><td class=\"prose\">{}</td>"
+                        "<td class=\"prose\">{}</td></tr>\n",
+                        html_code(k.name), escape_markup(k.role), escape_markup(origin_text(k)),
+                        summary, escape_markup(k.budget),
+                        escape_markup(promises_text(k)));
   }
   if (rows.empty()) return {};
   return {"kernels", "Kernels",
-          html_table("Kernels", "list", html_heads("kernel|role|summary|error budget|promises"),
-                     rows)};
+          html_table("Kernels", "list",
+                     html_heads("kernel|role|from|summary|error budget|promises"), rows)};
 }
 
 Section html_environment(const Results& r) {

@@ -104,6 +104,10 @@ pre { margin: .6rem 0; padding: .6rem .8rem; background: var(--sunk); color: var
   overflow-x: auto; line-height: 1.5; border-radius: 3px; }
 .replay { white-space: pre-wrap; overflow-wrap: anywhere; }
 .replay::before { content: "$ "; color: var(--soft); user-select: none; }
+.findings { table-layout: fixed; }
+.findings th:nth-child(1) { width: 19%; } .findings th:nth-child(2) { width: 31%; }
+.findings th[scope="row"], .findings pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+.findings pre { margin: .2rem 0 .4rem; padding: .4rem .6rem; }
 .tag { font-size: .82em; color: var(--soft); border: 1px solid var(--rule); border-radius: 3px;
   padding: 0 .35em; margin-left: .3em; }
 .bar { display: inline-block; vertical-align: -1px; }
@@ -163,6 +167,11 @@ tr:target > * { background: var(--warn-tint); }
   h1 { font-size: 2rem; }
   .facts, .claim .facts { grid-template-columns: 1fr; gap: 0; }
   .facts dd { margin-bottom: .5rem; }
+  .findings thead { display: none; }
+  .findings tr, .findings th, .findings td { display: block; width: auto !important;
+    padding: .2rem 0; }
+  .findings tr { padding: .6rem 0; }
+  .findings tr > * + * { border-top: 0 !important; }
 }
 @media print {
   main { max-width: none; padding: 0; }

@@ -56,9 +56,10 @@ std::string cell_title(const Results& r, const VerdictRow& row) {
 std::string matrix_row(const Results& r, const Overview& o, const Columns& c,
                        const std::string& kernel) {
   const KernelInfo* info = find_kernel(r, kernel);
+  const std::string about =
+      info == nullptr ? "" : fmt::format("{}\n{}", info->summary, origin_text(*info));
   std::string out = fmt::format("<tr><th scope=\"row\" title=\"{}\">{}</th>",
-                                info == nullptr ? "" : escape_attribute(info->summary),
-                                html_code(kernel));
+                                escape_attribute(about), html_code(kernel));
   std::int64_t cases = 0;
   bool asked = false;
   std::string cells;

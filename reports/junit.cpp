@@ -106,10 +106,38 @@ std::string expectation(const Overview& o, const std::string& kernel, Counts& co
 std::string findings(const Results& r, const std::string& kernel) {
   std::string out;
   for (const Finding& f : r.findings) {
-    if (f.kernel == kernel) out += fmt::format("finding {}: {}\n", f.id, f.message);
+    if (f.kernel != kernel) continue;
+    out += fmt::format("finding {}: {}\n", f.id, finding_text(f));
+    for (const std::string& part : {f.witness, f.replay}) {
+      if (!part.empty()) out += part + "\n";
+    }
   }
-  return out.empty() ? out
-                     : fmt::format("    <system-out>{}</system-out>\n", escape_markup(out));
+  return out;
+}
+
+std::string profiles(const Results& r, const std::string& kernel) {
+  std::string out;
+  for (const AccuracyRow& row : r.accuracy) {
+    if (row.kernel != kernel) continue;
+    out += fmt::format("{} {}, {}: {}\n", row.output, row.dtype, problems_text(row),
+                       profile_text(row));
+  }
+  return out;
+}
+
+/// What is known of the kernel besides its verdicts.
+std::string remarks(const Results& r, const std::string& kernel) {
+  const KernelInfo* info = find_kernel(r, kernel);
+  std::string out;
+  if (info != nullptr && !info->origin.empty()) out += fmt::format("from {}\n", info->origin);
+  if (info != nullptr && !info->best_class.empty()) {
+    out += fmt::format("best accuracy class {}\n", info->best_class);
+  }
+  if (info != nullptr && !info->kept.empty()) {
+    out += fmt::format("promises {}\n", promises_text(*info));
+  }
+  out += profiles(r, kernel) + findings(r, kernel);
+  return out.empty() ? out : fmt::format("    <system-out>{}</system-out>\n", escape_markup(out));
 }
 
 std::string suite(const Results& r, const Overview& o, const std::string& kernel, bool expected,
@@ -132,9 +160,15 @@ std::string suite(const Results& r, const Overview& o, const std::string& kernel
                        fmt::format("      <skipped message=\"{}\"/>\n", escape_attribute(why)));
   }
   if (expected) cases += expectation(o, kernel, counts);
+  if (const std::string found = findings(r, kernel); r.strict && !found.empty()) {
+    ++counts.tests;
+    ++counts.failures;
+    cases += test_case(kernel, "findings",
+                       element("failure", "finding", "findings count as failures", found));
+  }
   total += counts;
   return fmt::format("  <testsuite name=\"{}\" {}>\n{}{}  </testsuite>\n",
-                     escape_attribute(kernel), counts.attributes(), cases, findings(r, kernel));
+                     escape_attribute(kernel), counts.attributes(), cases, remarks(r, kernel));
 }
 
 std::string claim_case(const ClaimRow& c, Counts& counts) {

@@ -113,10 +113,29 @@ std::string expected(const Results& r) {
          "nothing is a failed run.\n\n" + out;
 }
 
+std::string profiles(const Results& r, const Overview& o) {
+  Table table("<<<<<<>>>>>>", {"kernel", "from", "judged as", "best class", "output", "problems",
+                               "cases", "worst ulp", "p99.9 ulp", "mean ulp", "bias ulp",
+                               "error/bound"});
+  const auto rows = profile_rows(r, o);
+  for (const AccuracyRow* row : rows) {
+    const KernelInfo* info = find_kernel(r, row->kernel);
+    const KernelInfo kernel = info == nullptr ? KernelInfo{} : *info;
+    const ErrorProfile& e = row->errors;
+    table.add({code_span(row->kernel), escape_markdown(origin_text(kernel)),
+               escape_markdown(kernel.accuracy_class), escape_markdown(kernel.best_class),
+               escape_markdown(row->output + " " + row->dtype),
+               escape_markdown(problems_text(*row)), grouped(row->cases), signed_number(e.ulp),
+               number(e.p999_ulp), number(e.mean_ulp), signed_number(e.bias_ulp),
+               number(e.error_over_bound)});
+  }
+  return rows.empty() ? "" : "Errors by output and format:\n\n" + table.text();
+}
+
 std::string accuracy(const Results& r, const Overview& o) {
   const auto groups = accuracy_groups(o);
   const bool any_main = std::any_of(groups.begin(), groups.end(), [](auto& g) { return g.main; });
-  std::string out;
+  std::string out = profiles(r, o);
   for (const AccuracyGroup& g : groups) {
     if (any_main && !g.main) continue;
     Table table("<^<>>>>>>>><", {"kernel", "", "judged as", "outputs", "worst error/bound", "p99.9",
@@ -132,7 +151,7 @@ std::string accuracy(const Results& r, const Overview& o) {
                  signed_number(e.ulp), number(e.p999_ulp), number(e.mean_ulp),
                  signed_number(e.bias_ulp), escape_markdown(kernel.best_class)});
     }
-    out += fmt::format("{}:\n\n", code_span(g.property)) + table.text();
+    out += fmt::format("{}, all that it judged:\n\n", code_span(g.property)) + table.text();
   }
   if (out.empty()) return out;
   return "## Accuracy\n\nError against the proved enclosure of the exact value; error/bound at "
@@ -232,13 +251,30 @@ std::string not_judged(const Results& r) {
 
 std::string findings(const Results& r) {
   if (r.findings.empty()) return {};
-  std::string out = "## Findings\n\nThey break no promise.\n\n";
+  Table table("<<<", {"kernel", "finding", "what"});
+  std::string witnesses;
   for (const Finding& f : r.findings) {
-    out += fmt::format("- {} {}: {}", code_span(f.kernel), code_span(f.id),
-                       escape_markdown(f.message));
-    out += f.witness.empty() ? "\n" : fmt::format(" ({})\n", code_span(f.witness));
+    table.add({code_span(f.kernel), code_span(f.id), escape_markdown(finding_text(f))});
+    if (f.witness.empty()) continue;
+    witnesses += fmt::format("### {} {}\n\n{}\n", code_span(f.kernel), code_span(f.id),
+                             code_block(f.replay.empty() ? f.witness
+                                                         : f.witness + "\n" + f.replay));
   }
-  return out + "\n";
+  return fmt::format("## Findings\n\nFacts worth knowing that break no promise{}.\n\n{}{}",
+                     r.strict ? "; in this run they count as failures" : "", table.text(),
+                     witnesses);
+}
+
+std::string third_parties(const Results& r) {
+  Table table("<<<<", {"kernel", "from", "judged as", "promises"});
+  bool any = false;
+  for (const KernelInfo& k : r.kernels) {
+    if (k.origin.empty()) continue;
+    any = true;
+    table.add({code_span(k.name), escape_markdown(k.origin), escape_markdown(k.accuracy_class),
+               escape_markdown(promises_text(k))});
+  }
+  return any ? "## Third parties\n\n" + table.text() : "";
 }
 
 std::string environment(const Results& r) {
@@ -267,9 +303,9 @@ std::string to_markdown(const Results& results) {
   using namespace report;
   const Overview o = overview(results);
   return head(results, o) + markdown_claims(results) + matrix(results, o) + failures(results, o) +
-         accuracy(results, o) + power(o) + expected(results) +
-         exponentials(results) + speed(results) + findings(results) +
-         not_judged(results) + environment(results);
+         accuracy(results, o) + findings(results) + power(o) + expected(results) +
+         exponentials(results) + speed(results) + not_judged(results) + third_parties(results) +
+         environment(results);
 }
 
 }  // namespace xent

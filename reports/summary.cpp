@@ -139,7 +139,7 @@ void claim_news(const Results& r, std::vector<std::string>& out) {
 }
 
 void conclude(Overview& o, const Results& r) {
-  o.exit = exit_code(r, false);
+  o.exit = exit_code(r, r.strict);
   switch (o.exit) {
     case Exit::ok: o.word = "passed", o.symbol = "✓"; break;
     case Exit::failed: o.word = "failed", o.symbol = "✗"; break;
@@ -149,6 +149,15 @@ void conclude(Overview& o, const Results& r) {
     case Exit::internal: o.word = "error", o.symbol = "!"; break;
   }
   o.sentences = bad_news(o, r);
+  if (!r.findings.empty()) {
+    const bool one = r.findings.size() == 1;
+    const std::string found = count(r.findings.size(), "finding");
+    o.sentences.push_back(r.strict ? fmt::format("{} {} as {} here.", found,
+                                                 one ? "counts" : "count",
+                                                 one ? "a failure" : "failures")
+                                   : fmt::format("{} that {} no promise.", found,
+                                                 one ? "breaks" : "break"));
+  }
   claim_news(r, o.sentences);
   for (std::string& s : good_news(o)) o.sentences.push_back(std::move(s));
 }

@@ -75,6 +75,19 @@ struct AccuracyGroup {
 };
 std::vector<AccuracyGroup> accuracy_groups(const Overview&);
 
+/// The errors by output and format of the kernels, in the order of the overview.
+std::vector<const AccuracyRow*> profile_rows(const Results&, const Overview&);
+/// "largest -1.62 ulp, p99.9 1.18, mean 0.261, bias +0.0042; error/bound 0.412; 182 cases".
+std::string profile_text(const AccuracyRow&);
+/// "op=ce without options", "op=ce with options", "whatever was judged".
+std::string problems_text(const AccuracyRow&);
+/// "built in", or the library and its version.
+std::string origin_text(const KernelInfo&);
+/// "repeatable; kept without promise: shift-exact".
+std::string promises_text(const KernelInfo&);
+/// "digits are lost ... (in 34 cases)".
+std::string finding_text(const Finding&);
+
 /// The least power of a property over the kernels (those expected to fail only if there is no
 /// other), and the least share of cases on which each trivial answer was rejected.
 struct PowerRow {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -71,6 +72,45 @@ std::vector<AccuracyGroup> accuracy_groups(const Overview& o) {
     if (!group.rows.empty()) out.push_back(std::move(group));
   }
   return out;
+}
+
+std::vector<const AccuracyRow*> profile_rows(const Results& r, const Overview& o) {
+  std::vector<const AccuracyRow*> out;
+  for (const auto* list : {&o.kernels, &o.expected}) {
+    for (const std::string& k : *list) {
+      for (const AccuracyRow& row : r.accuracy) {
+        if (row.kernel == k) out.push_back(&row);
+      }
+    }
+  }
+  return out;
+}
+
+std::string profile_text(const AccuracyRow& row) {
+  const ErrorProfile& e = row.errors;
+  return fmt::format("largest {} ulp, p99.9 {}, mean {}, bias {}; error/bound {}; {} case{}",
+                     signed_number(e.ulp), number(e.p999_ulp), number(e.mean_ulp),
+                     signed_number(e.bias_ulp), number(e.error_over_bound), grouped(row.cases),
+                     row.cases == 1 ? "" : "s");
+}
+
+std::string problems_text(const AccuracyRow& row) {
+  if (row.problems == "op=ce") return "op=ce without options";
+  return row.problems == "op=ce, options" ? "op=ce with options" : "whatever was judged";
+}
+
+std::string origin_text(const KernelInfo& k) { return k.origin.empty() ? "built in" : k.origin; }
+
+std::string promises_text(const KernelInfo& k) {
+  const std::string made = fmt::format("{}", fmt::join(k.promises, ", "));
+  if (k.kept.empty()) return made;
+  return fmt::format("{}{}kept without promise: {}", made, made.empty() ? "" : "; ",
+                     fmt::join(k.kept, ", "));
+}
+
+std::string finding_text(const Finding& f) {
+  if (f.cases <= 0) return f.message;
+  return fmt::format("{} (in {} case{})", f.message, grouped(f.cases), f.cases == 1 ? "" : "s");
 }
 
 std::vector<PowerRow> power_rows(const Overview& o) {

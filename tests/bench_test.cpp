@@ -14,6 +14,7 @@
 #include "bench/limits/bandwidth.h"
 #include "bench/runner.h"
 #include "bench/statistics.h"
+#include "oracle/reference.h"
 
 namespace xent {
 namespace {
@@ -172,6 +173,138 @@ TEST(Bench, TimesEveryPassingKernelBesideItsLimit) {
   EXPECT_GE(a.resets, 4 * 3);
   EXPECT_EQ(a.launches, a.waits);
   EXPECT_EQ(b.binds, 4);
+}
+
+/// A kernel from elsewhere, which is right in its first `right` calls of any invocation, but never
+/// before it was called.
+class ElsewhereInvocation : public Invocation {
+ public:
+  ElsewhereInvocation(TestCase c, int right) : case_(std::move(c)), right_(right) {}
+  void reset() override {}
+  void launch() override {}
+  Output output() const override {
+    Output out;
+    out.loss = Tensor(case_.problem.output_dtype(), {case_.problem.loss_size()});
+    Reference exact(case_);
+    for (std::int64_t i = 0; i < out.loss.size(); ++i) {
+      const Enclosure e = exact.loss(i);
+      out.loss.set(i, calls_ > 0 && calls_ <= right_ ? e.hi : 0);
+    }
+    return out;
+  }
+  Faults faults() const override { return {}; }
+  std::vector<double> time(int calls) override {
+    calls_ += calls;
+    return std::vector<double>(static_cast<std::size_t>(calls), 1e-3);
+  }
+
+ private:
+  TestCase case_;
+  int right_;
+  int calls_ = 0;
+};
+
+Kernel elsewhere(std::string name, int right, std::set<std::uint64_t>* seeds) {
+  Calls unused;
+  Kernel kernel = fake(std::move(name), &unused);
+  kernel.origin = "libx.so";
+  kernel.bind = [=](const TestCase& c, const BindOptions& o) {
+    EXPECT_TRUE(o.timed);
+    if (seeds != nullptr) seeds->insert(c.recipe.seed);
+    return std::make_unique<ElsewhereInvocation>(c, right);
+  };
+  return kernel;
+}
+
+TEST(Bench, StrangersTellTheirTimesAndAreJudgedOnThem) {
+  const std::vector<Problem> problems = parse_problems("op=ce n=4 v=10 dtype=f32 dir=fwd");
+  std::set<std::uint64_t> seeds;
+  const BenchResult result = bench(
+      {elsewhere("x/right", 1 << 30, &seeds), elsewhere("x/at-first", 2, nullptr)}, passes,
+      quick(problems));
+  EXPECT_EQ(seeds.size(), 3U) << "the same data each time";
+  ASSERT_EQ(result.timings.size(), 1U) << (result.notes.empty() ? "" : result.notes.back());
+  EXPECT_EQ(result.timings[0].kernel, "x/right");
+  EXPECT_NEAR(result.timings[0].median, 1e-3, 1e-9);
+  ASSERT_EQ(result.notes.size(), 1U);
+  EXPECT_TRUE(result.notes[0].starts_with(
+      "x/at-first: not timed on 1 problem: what it wrote while the clock ran is wrong: loss["))
+      << result.notes[0];
+  ASSERT_EQ(result.wrong.size(), 1U);
+  EXPECT_EQ(result.wrong[0].kernel, "x/at-first");
+  EXPECT_EQ(result.wrong[0].problem, to_text(problems[0]));
+}
+
+TEST(Bench, StrangersThatAreShownAlthoughWrongAreMarked) {
+  Kernel peer = elsewhere("x/peer", 2, nullptr), asked = elsewhere("x/asked", 2, nullptr);
+  peer.role = Role::peer;
+  BenchOptions options = quick(parse_problems("op=ce n=4 v=10 dtype=f32 dir=fwd"));
+  const BenchResult one = bench({peer}, passes, options);
+  options.include_failing = true;
+  const BenchResult other = bench({asked}, passes, options);
+  for (const BenchResult* r : {&one, &other}) {
+    EXPECT_TRUE(r->notes.empty()) << "shown, hence not left out";
+    ASSERT_EQ(r->timings.size(), 1U);
+    EXPECT_EQ(r->timings[0].verdict, Verdict::fail);
+    EXPECT_EQ(r->wrong.size(), 1U);
+  }
+}
+
+/// Too few calls to meet each case by chance.
+TEST(Bench, StrangersAreJudgedOnWhatTheyWereAsked) {
+  BenchOptions options = quick(parse_problems("op=ce n=4 v=10 dtype=f32 dir=fwd"));
+  options.repetitions = 1;
+  for (options.seed = 0; options.seed < 20; ++options.seed) {
+    const BenchResult result = bench({elsewhere("x/right", 1 << 30, nullptr)}, passes, options);
+    EXPECT_EQ(result.timings.size(), 1U) << result.notes.back();
+    EXPECT_TRUE(result.wrong.empty());
+  }
+}
+
+/// Calls in their order: the seed of the data, and how many with it at once.
+using Asked = std::vector<std::pair<std::uint64_t, int>>;
+
+/// Remembers the last answer: quick where the data are those of the call before.
+class RememberingInvocation : public FakeInvocation {
+ public:
+  RememberingInvocation(Calls* calls, Asked* asked, std::uint64_t seed, double seconds)
+      : FakeInvocation(calls, false), asked_(asked), seed_(seed), seconds_(seconds) {}
+  std::vector<double> time(int calls) override {
+    std::vector<double> all(static_cast<std::size_t>(calls), 1e-7);
+    if (asked_->empty() || asked_->back().first != seed_) all[0] = seconds_;
+    asked_->push_back({seed_, calls});
+    return all;
+  }
+
+ private:
+  Asked* asked_;
+  std::uint64_t seed_;
+  double seconds_;
+};
+
+TEST(Bench, LongCallsOfStrangersEachGetOtherDataThanTheOneBefore) {
+  Calls calls;
+  Asked asked;
+  Kernel kernel = fake("x/remembers", &calls);
+  kernel.origin = "libx.so";
+  kernel.bind = [&](const TestCase& c, const BindOptions&) {
+    return std::make_unique<RememberingInvocation>(&calls, &asked, c.recipe.seed, 0.005);
+  };
+  BenchOptions options = quick(parse_problems("op=ce n=4 v=10 dtype=f32 dir=fwd"));
+  options.min_seconds = 0.1;
+  const BenchResult result = bench({kernel}, passes, options);
+  ASSERT_EQ(result.timings.size(), 1U);
+  EXPECT_NEAR(result.timings[0].median, 0.005, 1e-9);
+  std::set<std::uint64_t> seeds;
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    seeds.insert(asked[i].first);
+    EXPECT_EQ(asked[i].second, 1);
+    if (i > 0) {
+      EXPECT_NE(asked[i].first, asked[i - 1].first);
+    }
+  }
+  EXPECT_EQ(seeds.size(), 3U);
+  EXPECT_GE(asked.size(), 3U * 20U);
 }
 
 TEST(Bench, FailingKernelsAreNotTimedUnlessAskedAndThenMarked) {

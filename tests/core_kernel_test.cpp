@@ -85,7 +85,11 @@ class Steps : public Invocation {
     *log_ += "output ";
     return {};
   }
-  Faults faults() const override { return {{}, {"1 byte past the end of loss"}, {}}; }
+  Faults faults() const override {
+    Faults f;
+    f.written_outside = {"1 byte past the end of loss"};
+    return f;
+  }
 
  private:
   std::string* log_;

@@ -144,6 +144,59 @@ TEST(Merge, KernelsOnceWithTheWorstClassAttained) {
   const Results whole = merge({a, b});
   ASSERT_EQ(whole.kernels.size(), 1u);
   EXPECT_EQ(whole.kernels[0].best_class, "standard");
+  b.kernels[0].best_class = "declared";
+  EXPECT_EQ(merge({a, b}).kernels[0].best_class, "declared");
+  EXPECT_EQ(merge({b, a}).kernels[0].best_class, "declared");
+  a.kernels[0].best_class = "none";
+  EXPECT_EQ(merge({b, a}).kernels[0].best_class, "none");
+  a.kernels[0].kept = {"sign-exact", "shift-exact"};
+  b.kernels[0].kept = {"shift-exact", "repeatable"};
+  EXPECT_EQ(merge({a, b}).kernels[0].kept, std::vector<std::string>{"shift-exact"});
+  a.kernels[0].best_class = "";
+  EXPECT_EQ(merge({a, b}).kernels[0].best_class, "declared");
+}
+
+TEST(Merge, RefusesKernelsOfOneNameFromDifferentPlaces) {
+  Results a;
+  a.kernels.resize(1);
+  a.kernels[0].name = "lib/k";
+  a.kernels[0].origin = "lib.so 1";
+  Results b = a;
+  EXPECT_EQ(merge({a, b}).kernels.size(), 1u);
+  b.kernels[0].origin = "lib.so 2";
+  EXPECT_THROW(merge({a, b}), UsageError);
+}
+
+TEST(Merge, AFindingOnceWithTheCasesOfBoth) {
+  Results a;
+  a.findings = {{"k", "dtype.changed", "f64", "first", "", "", 2},
+                {"k", "process.threads-kept", "2", "", "", "", 0}};
+  Results b;
+  b.findings = {{"k", "dtype.changed", "f16", "second", "", "", 3},
+                {"l", "dtype.changed", "f64", "", "", "", 1}};
+  b.strict = true;
+  const Results whole = merge({a, b});
+  ASSERT_EQ(whole.findings.size(), 3u);
+  EXPECT_EQ(whole.findings[0].cases, 5);
+  EXPECT_EQ(whole.findings[0].witness, "first");
+  EXPECT_TRUE(whole.strict);
+}
+
+TEST(Merge, AccuracyOfOneOutputIsOneRow) {
+  ErrorProfile few, many;
+  few.outputs = 1;
+  few.mean_ulp = 3;
+  many.outputs = 3;
+  many.mean_ulp = 1;
+  many.ulp = -7;
+  Results a, b;
+  a.accuracy = {{"k", "loss", "f32", "op=ce", 1, few}};
+  b.accuracy = {{"k", "loss", "f32", "op=ce", 2, many}, {"k", "loss", "f64", "op=ce", 4, many}};
+  const Results whole = merge({a, b});
+  ASSERT_EQ(whole.accuracy.size(), 2u);
+  EXPECT_EQ(whole.accuracy[0].cases, 3);
+  EXPECT_EQ(whole.accuracy[0].errors.ulp, -7);
+  EXPECT_DOUBLE_EQ(whole.accuracy[0].errors.mean_ulp, 1.5);
 }
 
 }  // namespace

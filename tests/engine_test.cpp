@@ -108,7 +108,11 @@ TEST(Engine, WritingOutsideFailsWhateverThePropertyAsks) {
     void reset() override { inner->reset(); }
     void launch() override { inner->launch(); }
     Output output() const override { return inner->output(); }
-    Faults faults() const override { return {{}, {"4 bytes past the end of loss"}, ""}; }
+    Faults faults() const override {
+      Faults f;
+      f.written_outside = {"4 bytes past the end of loss"};
+      return f;
+    }
   };
   k.bind = [bind](const TestCase& c, const BindOptions& o) -> std::unique_ptr<Invocation> {
     auto w = std::make_unique<Writer>();

@@ -2,6 +2,7 @@
 // The memory that kernels run in: guard zones, poison, pristine inputs, reasons of refusal.
 #include <gtest/gtest.h>
 
+#include <cfenv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "impl/control_bits.h"
 #include "impl/host_invocation.h"
 
 namespace xent {
@@ -311,6 +313,44 @@ TEST(Operations, AreCounted) {
   EXPECT_EQ(k.operations(small_case("op=ce n=2 v=5 dtype=f32 dir=fwd")), 2 * 10 + 2);
   EXPECT_EQ(k.operations(small_case("op=ce n=3 v=7 dtype=f64 dir=fwd")), 2 * 21 + 2);
   EXPECT_FALSE(kernel_that(nothing).operations);
+}
+
+RunRecord run_with(const Kernel& k) {
+  return run(k, small_case("op=ce n=3 v=5 dtype=f32 dir=fwdbwd"));
+}
+
+TEST(HostInvocation, ControlBitsThatAKernelLeavesBehindAreNamedAndPutBack) {
+  if (kFlushToZero == 0) GTEST_SKIP() << "this processor has no such bits";
+  const std::uint32_t before = control_bits();
+  const RunRecord flushed = run_with(kernel_that([](const auto&) {
+    set_control_bits(control_bits() | kFlushToZero);
+  }));
+  EXPECT_EQ(flushed.faults.misconduct, Lines{"left flush-to-zero on"});
+  EXPECT_EQ(control_bits(), before);
+  const RunRecord rounded = run_with(kernel_that([](const auto&) { std::fesetround(FE_UPWARD); }));
+  EXPECT_EQ(rounded.faults.misconduct, Lines{"left another rounding mode or exception mask"});
+  EXPECT_EQ(control_bits(), before);
+  std::fesetround(FE_TONEAREST);
+}
+
+TEST(HostInvocation, StickyFlagsAreNoMisconduct) {
+  const RunRecord r = run_with(kernel_that([](const auto&) {
+    volatile double zero = 0;
+    volatile double inexact = 1 / zero;
+    static_cast<void>(inexact);
+  }));
+  EXPECT_TRUE(r.faults.none());
+}
+
+TEST(HostInvocation, OtherDataComesToTheSameAddresses) {
+  std::vector<const void*> inputs, grads;
+  const Kernel k = kernel_that([&](const auto& w) {
+    inputs.push_back(w.input);
+    grads.push_back(w.grad);
+  });
+  for (int i = 0; i < 3; ++i) run_with(k);
+  EXPECT_EQ(inputs, std::vector<const void*>(3, inputs.front()));
+  EXPECT_EQ(grads, std::vector<const void*>(3, grads.front()));
 }
 
 }  // namespace

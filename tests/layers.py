@@ -13,7 +13,8 @@ MAY_INCLUDE = {
     "impl": ["core", "include"],
     "oracle": ["core"],
     "properties": ["oracle", "core"],
-    "bench": ["properties", "oracle", "core"],
+    # process_bench measures the processes of kernels themselves.
+    "bench": ["properties", "oracle", "core", "impl/process/foreign.h"],
     "reports": ["core"],
     "cli": ["core", "include", "impl", "oracle", "properties", "bench", "reports"],
     "tests": ["core", "include", "impl", "oracle", "properties", "bench", "reports", "cli"],
@@ -41,18 +42,21 @@ PACKAGES = {
     "gtest/": r"tests/",
     "gmock/": r"tests/",
     "dlpack/": r"(include|impl)/",
+    "Eigen/": r"examples/",
+    "dnnl": r"examples/",
+    "oneapi/dnnl/": r"examples/",
     "cuda": r"impl/cuda/",
     "cub/": r"impl/cuda/",
     "cooperative_groups": r"impl/cuda/",
     "mpi.h": r"impl/mpi/",
     "seccomp.h": r"impl/process/",
     "immintrin.h": r"(impl|bench)/",
-    "xmmintrin.h": r"(impl|bench)/",
+    "xmmintrin.h": r"(impl|bench|tests/zoo)/",
     "cpuid.h": r"(impl|bench)/",
     "sys/": POSIX_USERS,
     "linux/": POSIX_USERS,
     **dict.fromkeys("""dlfcn.h fcntl.h poll.h pthread.h sched.h spawn.h ucontext.h
-                    unistd.h""".split(), POSIX_USERS),
+                    unistd.h elf.h""".split(), POSIX_USERS),
 }
 
 # Header prefix -> how many files may include it.

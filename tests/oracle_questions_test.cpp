@@ -79,6 +79,16 @@ TEST(Questions, AreAnsweredByTheDialect) {
   EXPECT_EQ(ref.grad(0, 1).hi, -0.25);
 }
 
+/// inf + 0 * inf: NaN where the product is.
+TEST(Questions, OfTwoMaskedClassesAreLeftOpenWhereDialectsMultiply) {
+  const auto kind = [](const std::string& dialect) {
+    const std::string problem = "n=1 v=3 op=ce targets=prob dialect=" + dialect;
+    return Reference(case_of(problem, {1, -kInf, -kInf}, {0, 1, 0})).loss(0).kind;
+  };
+  EXPECT_EQ(kind("math"), Kind::plus_inf);
+  EXPECT_EQ(kind("pytorch"), Kind::undefined);
+}
+
 TEST(Questions, OfTheReductionAreAnsweredByTheDialect) {
   const TestCase c = case_of("op=ce n=1 v=2 ignore=-1 reduction=mean dir=fwdbwd dialect=pytorch",
                              {1, 2}, {-1});

@@ -33,12 +33,16 @@ auto members(const VerdictRow& x) {
   return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q);
 }
 auto members(const Finding& x) {
-  const auto& [a, b, c, d] = x;
-  return std::tie(a, b, c, d);
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
+}
+auto members(const AccuracyRow& x) {
+  const auto& [a, b, c, d, e, f] = x;
+  return std::tie(a, b, c, d, e, f);
 }
 auto members(const KernelInfo& x) {
-  const auto& [a, b, c, d, e, f, g, h] = x;
-  return std::tie(a, b, c, d, e, f, g, h);
+  const auto& [a, b, c, d, e, f, g, h, i, j] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j);
 }
 auto members(const PropertyInfo& x) {
   const auto& [a, b, c] = x;
@@ -81,8 +85,8 @@ auto members(const ExponentialRow& x) {
   return std::tie(a, b, c, d, e, f, g, h, i);
 }
 auto members(const Results& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
 }
 
 template <class T>
@@ -145,13 +149,13 @@ bool mentions(const std::string& text, const std::string& part) {
 }
 
 // Results v1 as other programs read and write it.
-const char* const kDocument = R"({"schema": 1, "expectations": false,
+const char* const kDocument = R"({"schema": 1, "expectations": false, "strict": true,
   "environment": {"version": "v", "compiler": "c", "build": "b", "cpu": "p", "isa": "i",
     "system": "y", "cores": 7, "started": "d"},
   "command": "run", "seed": "0x5", "profile": "smoke", "seconds": 1.5,
   "kernels": [{"name": "k", "role": "product", "summary": "s", "budget": "u",
     "accuracy_class": "standard", "best_class": "none", "promises": ["repeatable"],
-    "unavailable": "no"}],
+    "unavailable": "no", "kept": ["shift-exact"], "origin": "libk.so 1.2"}],
   "properties": [{"id": "p.q", "title": "t", "statement": "f"}],
   "verdicts": [{"kernel": "k", "property": "p.q", "verdict": "fail", "reason": "r",
     "problem": "op=ce", "cases": 1, "checks": 2, "skipped": 3, "skip_reasons": {"a": 4},
@@ -162,6 +166,10 @@ const char* const kDocument = R"({"schema": 1, "expectations": false,
       "max_conditioned": 6},
     "counterexample": {"file": "1.case", "replay": "l", "problem": "x", "data": "z",
       "message": "m", "shrink_steps": 8}}],
+  "accuracy": [{"kernel": "k", "output": "loss", "dtype": "f32", "problems": "op=ce", "cases": 3,
+    "errors": {"outputs": 6, "error_over_bound": 0.5, "p999_over_bound": 1, "mean_over_bound": 2,
+      "ulp": "-inf", "p999_ulp": 3, "mean_ulp": 4, "bias_ulp": "nan", "max_abs": 5,
+      "max_conditioned": 6}}],
   "claims": [{"id": "c.d", "group": "A", "document": "s", "formula": "f", "statement": "a",
     "verdict": "no-evidence", "evidence": "e", "properties": ["p.q"], "kernels": ["k"], "cases": 1,
     "checks": 2, "error_over_bound": 0.5,
@@ -172,7 +180,8 @@ const char* const kDocument = R"({"schema": 1, "expectations": false,
   "exponentials": [{"kernel": "k", "verdict": "pass", "arguments": "-inf to 0", "inputs": 4,
     "every": 2, "declared_rel": 1.5, "declared_arg": 0.5, "maxima": [{"what": "w", "low": 1,
       "high": "inf", "unit": "u", "argument": "-0x1p+0", "result": "0x1p-1"}], "facts": ["f"]}],
-  "findings": [{"kernel": "k", "id": "i.d", "message": "m", "witness": "w"}],
+  "findings": [{"kernel": "k", "id": "i.d", "message": "m", "witness": "w", "file": "1.case",
+    "replay": "l", "cases": 4}],
   "timings": [{"kernel": "k", "problem": "op=ce", "verdict": "inconclusive", "samples": 9,
     "median": 1, "low": 2, "high": 3, "minimum_bytes": 4, "bytes_per_second": 5,
     "limit_bytes_per_second": 6, "limit": "read", "logits_per_second": 7}],
@@ -189,12 +198,14 @@ Results document() {
   const ClaimRow claim{"c.d", "A", "s", "f", "a", ClaimVerdict::no_evidence, "e", {"p.q"}, {"k"},
                        1, 2, 0.5, {{"l", 3, 2, 4, "nats"}},
                        {{"t", "x", "y", true, false, {{"n", {1, 2}, {3, inf}, true}}}}, "w", "r"};
-  return {1, false, {"v", "c", "b", "p", "i", "y", 7, "d"}, "run", "0x5", "smoke", 1.5,
-          {{"k", "product", "s", "u", "standard", "none", {"repeatable"}, "no"}},
-          {{"p.q", "t", "f"}}, {row}, {claim},
+  return {1, false, true, {"v", "c", "b", "p", "i", "y", 7, "d"}, "run", "0x5", "smoke", 1.5,
+          {{"k", "product", "s", "u", "standard", "none", {"repeatable"}, "no", {"shift-exact"},
+            "libk.so 1.2"}},
+          {{"p.q", "t", "f"}}, {row},
+          {{"k", "loss", "f32", "op=ce", 3, {6, 0.5, 1, 2, -inf, 3, 4, nan, 5, 6}}}, {claim},
           {{"k", Verdict::pass, "-inf to 0", 4, 2, 1.5, 0.5,
             {{"w", 1, inf, "u", "-0x1p+0", "0x1p-1"}}, {"f"}}},
-          {{"k", "i.d", "m", "w"}},
+          {{"k", "i.d", "m", "w", "1.case", "l", 4}},
           {{"k", "op=ce", Verdict::inconclusive, 9, 1, 2, 3, 4, 5, 6, "read", 7}},
           {{"read", 10, 11, 12}}, {"n"}};
 }
@@ -255,6 +266,9 @@ TEST(ReportsJson, EveryFieldButTheOptionalOnesIsRequired) {
   }
   EXPECT_TRUE(from_json(without("claims")).claims.empty());
   EXPECT_TRUE(from_json(without("exponentials")).exponentials.empty());
+  EXPECT_TRUE(from_json(without("accuracy")).accuracy.empty());
+  EXPECT_TRUE(from_json(without("origin")).kernels[0].origin.empty());
+  EXPECT_FALSE(from_json(without("strict")).strict);
   EXPECT_FALSE(from_json(without("power")).verdicts[0].power);
   EXPECT_FALSE(from_json(without("counterexample")).verdicts[0].counterexample);
 }

@@ -107,6 +107,45 @@ TEST(ReportsJunit, AnExpectedFailurePassesAndAMissingOneFails) {
   EXPECT_TRUE(mentions(test_case(junit, "scalar/half-sum", "expected-to-fail"), "<failure"));
 }
 
+TEST(ReportsFindings, StandInEveryFormatWithWitnessAndReplayLine) {
+  const Results r = sample_results();
+  for (const std::string& text : {to_markdown(r), to_html(r), to_junit(r), to_json(r)}) {
+    for (const char* part :
+         {"torch/cross_entropy", "accuracy.confident-rows.loss", "off by 5.2e+06 ulp",
+          "logits [17, 0], target 0", "domain gaussian, seed 0x5eed", "2 threads outlive a call",
+          "xentcheck replay report/findings/1.case", "cross_entropy.py, PyTorch 2.6",
+          "shift-exact"}) {
+      EXPECT_TRUE(mentions(text, part)) << part;
+    }
+  }
+  EXPECT_TRUE(mentions(to_markdown(r), "3 findings that break no promise."));
+  EXPECT_TRUE(mentions(between(to_junit(r), "<testsuites", ">"), "failures=\"0\""));
+}
+
+TEST(ReportsFindings, FailAStrictRunInEveryFormat) {
+  Results r = sample_results();
+  r.strict = true;
+  EXPECT_TRUE(mentions(to_markdown(r), "# ✗ xentcheck: failed"));
+  EXPECT_TRUE(mentions(to_html(r), "<title>✗ xentcheck: failed</title>"));
+  const std::string junit = to_junit(r);
+  EXPECT_TRUE(mentions(between(junit, "<testsuites", ">"), "failures=\"1\""));
+  EXPECT_TRUE(mentions(test_case(junit, "torch/cross_entropy", "findings"), "<failure"));
+  EXPECT_FALSE(mentions(junit, "classname=\"scalar/safe\" name=\"findings\""));
+}
+
+TEST(ReportsAccuracy, OneLineForEachOutputOfEachKernel) {
+  const Results r = sample_results();
+  const std::string text = to_markdown(r);
+  const std::string table = between(text, "Errors by output and format", "\n\n`");
+  EXPECT_TRUE(mentions(table, "grad f32")) << table;
+  EXPECT_TRUE(mentions(table, "built in"));
+  EXPECT_TRUE(mentions(table, "cross_entropy.py, PyTorch 2.6"));
+  EXPECT_EQ(report::profile_text(r.accuracy.front()),
+            "largest -1.62 ulp, p99.9 1.18, mean 0.261, bias +0.00420; error/bound 0.412; "
+            "91 cases");
+  EXPECT_TRUE(mentions(to_junit(r), "loss f32, op=ce without options: largest -1.62 ulp"));
+}
+
 // More columns than a page holds go below, a family of properties never apart.
 TEST(ReportsHtml, ManyPropertiesMakeSeveralTables) {
   Results r = one_row(Verdict::pass, false);

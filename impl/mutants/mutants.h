@@ -99,6 +99,12 @@ Kernel mutant_kl_gradient_log();
 Kernel mutant_kl_zero_log_zero();
 Kernel mutant_kl_backward_alone();
 
+// Calls that are not forgotten, or leave something behind.
+Kernel mutant_cached_by_pointer();
+Kernel mutant_cached_by_first_row();
+Kernel mutant_smoothing_kept();
+Kernel mutant_flush_to_zero_left_on();
+
 /// A mutant with the budget, the promises and the operations of scalar/safe; no bodies yet.
 HostKernel mutant(std::string name, std::string summary, std::vector<std::string> killed_by);
 

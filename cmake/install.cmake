@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# cmake --install: the program, what runs other people's kernels, the header, and
+# find_package(xentcheck) with the targets xentcheck::abi and xentcheck::xentcheck.
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+install(TARGETS xentcheck EXPORT xentcheck RUNTIME DESTINATION bin)
+install(TARGETS xentcheck_abi EXPORT xentcheck)
+install(FILES include/xentcheck/kernel.h DESTINATION include/xentcheck)
+install(FILES LICENSE DESTINATION share/doc/xentcheck)
+
+# The program looks for these in ../libexec/xentcheck; its own kernels are not a plugin everywhere.
+set(hosts xentcheck-host xent_host)
+if(TARGET xentcheck_builtin)
+  list(APPEND hosts xentcheck_builtin)
+endif()
+install(TARGETS ${hosts} RUNTIME DESTINATION libexec/xentcheck
+  LIBRARY DESTINATION libexec/xentcheck)
+install(DIRECTORY impl/process/python/ DESTINATION libexec/xentcheck
+  FILES_MATCHING PATTERN "*.py" PATTERN __pycache__ EXCLUDE)
+
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/xentcheck)
+install(EXPORT xentcheck NAMESPACE xentcheck:: FILE xentcheck-config.cmake DESTINATION ${package})
+set(version ${CMAKE_CURRENT_BINARY_DIR}/xentcheck-config-version.cmake)
+write_basic_package_version_file(${version} COMPATIBILITY SameMinorVersion)
+install(FILES ${version} DESTINATION ${package})
