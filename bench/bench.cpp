@@ -5,21 +5,20 @@
 
 #include <algorithm>
 #include <exception>
-#include <list>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
+#include "bench/case_memory.h"
+#include "bench/limits/arithmetic.h"
 #include "bench/limits/bandwidth.h"
+#include "bench/limits/team.h"
 #include "bench/runner.h"
 #include "bench/statistics.h"
+#include "bench/stranger.h"
 #include "core/test_case.h"
-#include "properties/checks.h"
 #include "properties/domain.h"
-#include "properties/random.h"
 
 namespace xent {
 namespace {
@@ -62,155 +61,194 @@ std::string_view domain_for(const Problem& problem) {
   return find_domain(kDomain).fits(problem) ? kDomain : kProbabilityDomain;
 }
 
-/// A kernel that runs elsewhere, on several cases, one after the other in rounds of random order:
-/// who remembers answers gains from data seen just before. What it wrote last on each case is
-/// judged when all is timed.
-class Stranger {
- public:
-  Stranger(Kernel kernel, const TestCase& first, std::size_t count)
-      : kernel_(std::move(kernel)), random_(Random(first.recipe.seed).stream(kOrder)),
-        order_(count) {
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-    BindOptions options;
-    options.timed = true;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint64_t seed = first.recipe.seed + i;
-      cases_.push_back(i == 0 ? first : make_case(first.problem, first.recipe.domain, seed));
-      invocations_.push_back(kernel_.bind(cases_.back(), options));
-      time(*invocations_.back(), 1);  // what was never called can't be judged
-    }
-  }
-
-  std::vector<double> times(int calls) {
-    if (at_ == order_.size()) shuffle();
-    return time(*invocations_[order_[at_++]], calls);
-  }
-
-  /// What is wrong with what was written while the clock ran; nothing: it is right.
-  std::optional<std::string> wrong() const {
-    for (std::size_t i = 0; i < cases_.size(); ++i) {
-      const Faults faults = invocations_[i]->faults();
-      for (const auto* list : {&faults.inputs_changed, &faults.written_outside,
-                               &faults.misconduct}) {
-        if (!list->empty()) return list->front();
-      }
-      Judgement j;
-      Reference exact(cases_[i]);
-      judge_output(j, exact, kernel_.budget(cases_[i].problem), invocations_[i]->output());
-      if (j.verdict == Verdict::fail) return j.message;
-    }
-    return {};
-  }
-
- private:
-  static constexpr std::uint64_t kOrder = 0x74696d65;
-
-  static std::vector<double> time(Invocation& one, int calls) {
-    std::vector<double> seconds = one.time(calls);
-    const Faults faults = one.faults();
-    if (!faults.raised.empty()) throw std::runtime_error(faults.raised);
-    return seconds;
-  }
-
-  /// A round does not begin with the case that the last one ended with.
-  void shuffle() {
-    const std::size_t last = order_.back();
-    for (std::size_t i = order_.size() - 1; i > 0; --i) {
-      const auto other = random_.below(drawn_++, static_cast<std::int64_t>(i) + 1);
-      std::swap(order_[i], order_[static_cast<std::size_t>(other)]);
-    }
-    if (order_.front() == last) std::swap(order_.front(), order_.back());
-    at_ = 0;
-  }
-
-  Kernel kernel_;
-  std::vector<TestCase> cases_;
-  std::vector<std::unique_ptr<Invocation>> invocations_;
-  Random random_;
-  std::uint64_t drawn_ = 0;
-  std::vector<std::size_t> order_;  ///< of this round
-  std::size_t at_ = 0;
+/// A kernel with the gradient here or there.
+struct Row {
+  Timing timing;
+  Role role = Role::product;
+  VectorWork work;                     ///< nothing: not declared
+  std::shared_ptr<TimedStranger> stranger;  ///< none: it runs in this process
 };
 
 /// What is timed on one problem, with its memory.
 struct Session {
+  Session(const Problem& p, const BenchOptions& o, bool same_data)
+      : problem(p), options(o), warm(same_data), team(o.threads) {}
+
   Problem problem;
-  std::list<std::unique_ptr<Invocation>> invocations;
-  std::map<std::size_t, std::shared_ptr<Stranger>> strangers;  ///< by job
-  std::list<limits::Buffer> buffers;
+  const BenchOptions& options;
+  bool warm;  ///< the same data at the same place in each call
+  std::optional<TestCase> data;
+  std::unique_ptr<CaseMemory> memory;
+  limits::Team team;
   std::vector<TimedJob> jobs;
-  std::vector<Timing> timings;                   ///< of the first jobs
-  std::vector<Role> roles;                       ///< of the same
+  std::vector<Row> rows;                         ///< of the first jobs
   std::vector<const limits::Pattern*> patterns;  ///< of the jobs after them
+  std::optional<std::size_t> arithmetic;         ///< its job
 };
 
-TimedJob job_here(Session& session, const Kernel& kernel, const TestCase& data) {
-  session.invocations.push_back(kernel.bind(data, {}));
-  Invocation* invocation = session.invocations.back().get();
-  return {{}, [invocation] { invocation->reset(); }, [invocation] {
-            invocation->launch();
-            invocation->wait();
-          }};
+bool is_large(const Problem& p) { return minimum_bytes(p) > 64e6; }
+
+/// On memory that all kernels share, or its own where the code needs that.
+TimedJob job_here(Session& s, const Kernel& kernel, bool in_place) {
+  const int threads = s.options.threads;
+  if (kernel.direct.call && kernel.direct.takes(s.problem)) {
+    CaseMemory* const memory = s.memory.get();
+    TimedJob job{{}, [] {}, [=, call = kernel.direct.call, p = s.problem] {
+                   call(p, memory->call(in_place), threads);
+                 }};
+    if (in_place) job.before = [memory] { memory->restore(); };
+    return job;
+  }
+  BindOptions options;
+  options.in_place = in_place;
+  options.threads = threads;
+  // Bound when it is its turn, and no longer if that takes much memory.
+  const auto bound = std::make_shared<std::unique_ptr<Invocation>>();
+  TimedJob job;
+  job.prepare = [bound, bind = kernel.bind, data = *s.data, options] {
+    if (!*bound) *bound = bind(data, options);
+    (*bound)->reset();
+  };
+  job.run = [bound] {
+    (*bound)->launch();
+    (*bound)->wait();
+  };
+  if (in_place) job.before = [bound] { (*bound)->reset(); };
+  if (is_large(s.problem)) job.after = [bound] { bound->reset(); };
+  return job;
 }
 
-TimedJob job_elsewhere(Session& session, const Kernel& kernel, const TestCase& data) {
-  constexpr double kLarge = 64e6;
-  const std::size_t count = minimum_bytes(data.problem) < kLarge ? 3 : 2;
-  const auto stranger = std::make_shared<Stranger>(kernel, data, count);
-  session.strangers[session.jobs.size()] = stranger;
-  return {{}, [] {}, [] {}, [stranger](int calls) { return stranger->times(calls); }};
+TimedJob job_elsewhere(Session& s, const Kernel& kernel, bool in_place, Row& row) {
+  const std::size_t several = is_large(s.problem) ? 2 : 3;
+  BindOptions options;
+  options.timed = true;
+  options.in_place = in_place;
+  options.threads = s.options.threads;
+  options.same_place = s.warm;
+  row.stranger = std::make_shared<TimedStranger>(kernel, *s.data, s.warm ? 1 : several, options);
+  TimedJob job;
+  job.prepare = [] {};
+  job.times = [one = row.stranger](int calls) { return one->times(calls); };
+  // Those that may remember answers are judged on what they wrote, so all of it is kept.
+  if (s.warm && is_large(s.problem)) job.after = [one = row.stranger] { one->let_go(); };
+  return job;
 }
 
-void add_kernel(Session& session, const Kernel& kernel, Verdict verdict, const TestCase& data) {
-  const std::string problem = to_text(session.problem);
-  TimedJob job = kernel.origin.empty() ? job_here(session, kernel, data)
-                                       : job_elsewhere(session, kernel, data);
-  job.name = kernel.name + " on " + problem;
-  session.jobs.push_back(std::move(job));
-  session.roles.push_back(kernel.role);
-  Timing timing;
-  timing.kernel = kernel.name;
-  timing.problem = problem;
-  timing.verdict = verdict;
-  session.timings.push_back(std::move(timing));
+std::string_view placement(const Problem& problem, bool in_place) {
+  if (!problem.wants_grad()) return "";
+  return in_place ? "in place" : "out of place";
 }
 
-std::string_view limit_name(const Problem& problem) {
-  return problem.wants_grad() ? limits::kReadWrite : limits::kRead;
+std::string_view limit_name(const Problem& problem, bool in_place) {
+  if (!problem.wants_grad()) return limits::kRead;
+  return in_place ? limits::kReadWrite : limits::kCopy;
 }
 
-/// All patterns of a limit share one buffer of the problem's footprint.
-void add_limits(Session& session) {
-  session.buffers.emplace_back(static_cast<std::size_t>(minimum_bytes(session.problem)));
-  limits::Buffer* buffer = &session.buffers.back();
+void add_row(Session& s, const Kernel& kernel, Verdict verdict, bool in_place) {
+  Row row;
+  row.role = kernel.role;
+  if (kernel.uops_per_vector) row.work = kernel.uops_per_vector(s.problem, in_place);
+  Timing& t = row.timing;
+  t.kernel = kernel.name;
+  t.problem = to_text(s.problem);
+  t.verdict = verdict;
+  t.limit = limit_name(s.problem, in_place);
+  t.placement = placement(s.problem, in_place);
+  t.threads = s.options.threads;
+  t.cache = s.warm ? "warm" : "changing";
+  if (kernel.path) t.path = kernel.path(s.problem);
+  TimedJob job = kernel.origin.empty() ? job_here(s, kernel, in_place)
+                                       : job_elsewhere(s, kernel, in_place, row);
+  job.name = t.kernel + (in_place ? ", in place" : "") + " on " + t.problem;
+  s.jobs.push_back(std::move(job));
+  s.rows.push_back(std::move(row));
+}
+
+/// The memory that a limit is measured on.
+struct Stretch {
+  std::span<const std::uint64_t> from;
+  std::span<std::uint64_t> to;
+  std::size_t moved = 0;      ///< bytes, each once; copied and changed ones count twice besides
+  std::size_t footprint = 0;  ///< bytes that are touched
+};
+
+Stretch stretch(CaseMemory& memory, std::string_view limit) {
+  const auto in = memory.inputs();
+  const auto out = memory.output();
+  if (limit == limits::kRead) return {in, {}, in.size_bytes(), in.size_bytes()};
+  if (limit == limits::kReadWrite) return {{}, out, out.size_bytes(), out.size_bytes()};
+  const std::size_t both = std::min(in.size(), out.size());
+  const std::size_t bytes = out.first(both).size_bytes();
+  return {in.first(both), out.first(both), bytes, 2 * bytes};
+}
+
+void add_limit(Session& s, std::string_view limit) {
+  const Stretch where = stretch(*s.memory, limit);
   for (const limits::Pattern& pattern : limits::patterns()) {
-    if (pattern.name != limit_name(session.problem)) continue;
-    session.patterns.push_back(&pattern);
-    session.jobs.push_back(
-        {fmt::format("{}, {} streams, {} bytes", pattern.name, pattern.streams, buffer->bytes()),
-         [] {},
-         [buffer, pass = pattern.pass] { pass(buffer->words()); }});
+    if (pattern.limit != limit) continue;
+    s.patterns.push_back(&pattern);
+    TimedJob job{std::string(limit) + ", " + std::string(pattern.name), [] {},
+                 [where, pass = pattern.pass, team = &s.team] {
+                   team->run([&](int i) {
+                     pass(limits::part_of(where.from, i, team->size()),
+                          limits::part_of(where.to, i, team->size()));
+                   });
+                 }};
+    if (limit == limits::kReadWrite) job.before = [m = s.memory.get()] { m->restore(); };
+    s.jobs.push_back(std::move(job));
   }
 }
 
+constexpr std::int64_t kMultiplyAdds = 1200000;
+
+/// Those that the rows need, behind them.
+void add_limits(Session& s) {
+  for (const std::string_view limit : {limits::kRead, limits::kCopy, limits::kReadWrite}) {
+    const auto needed = [&](const Row& row) { return row.timing.limit == limit; };
+    if (std::any_of(s.rows.begin(), s.rows.end(), needed)) add_limit(s, limit);
+  }
+  const auto declared = [](const Row& row) { return row.work.logits > 0; };
+  if (std::none_of(s.rows.begin(), s.rows.end(), declared)) return;
+  s.arithmetic = s.jobs.size();
+  s.jobs.push_back({std::string(limits::kArithmetic), [] {}, [team = &s.team] {
+                      team->run([](int) { limits::multiply_add(kMultiplyAdds); });
+                    }});
+}
+
 /// The fastest pattern is the limit.
-Limit limit_of(const Session& session, const std::vector<JobTimes>& times) {
+Limit limit_of(Session& s, std::string_view name, const std::vector<JobTimes>& times) {
+  const Stretch where = stretch(*s.memory, name);
   Limit limit;
-  limit.name = limit_name(session.problem);
-  limit.footprint_bytes = static_cast<std::int64_t>(session.buffers.front().bytes());
-  for (std::size_t i = 0; i < session.patterns.size(); ++i) {
-    const JobTimes& job = times[session.timings.size() + i];
-    if (job.seconds.empty()) continue;
-    const auto traffic = static_cast<double>(session.patterns[i]->traffic * limit.footprint_bytes);
-    const double rate = traffic / quantile(job.seconds, 0.5);
+  limit.name = name;
+  limit.footprint_bytes = static_cast<std::int64_t>(where.footprint);
+  limit.threads = s.options.threads;
+  for (std::size_t i = 0; i < s.patterns.size(); ++i) {
+    const JobTimes& job = times[s.rows.size() + i];
+    const limits::Pattern& pattern = *s.patterns[i];
+    if (pattern.limit != name || job.seconds.empty()) continue;
+    const double bytes = static_cast<double>(pattern.traffic) * static_cast<double>(where.moved);
+    const double rate = bytes / quantile(job.seconds, 0.5);
     if (rate <= limit.bytes_per_second) continue;
     limit.bytes_per_second = rate;
+    limit.pattern = pattern.name;
     limit.samples = static_cast<std::int64_t>(job.seconds.size());
   }
   return limit;
 }
 
-void fill(Timing& timing, const Problem& problem, const JobTimes& job, const Limit& limit) {
+Limit arithmetic_of(const Session& s, const std::vector<JobTimes>& times) {
+  Limit limit;
+  limit.name = limits::kArithmetic;
+  limit.threads = s.options.threads;
+  if (!s.arithmetic || times[*s.arithmetic].seconds.empty()) return limit;
+  const JobTimes& job = times[*s.arithmetic];
+  limit.operations_per_second =
+      static_cast<double>(kMultiplyAdds * s.team.size()) / quantile(job.seconds, 0.5);
+  limit.samples = static_cast<std::int64_t>(job.seconds.size());
+  return limit;
+}
+
+void fill(Timing& timing, const Problem& problem, const JobTimes& job) {
   timing.samples = static_cast<std::int64_t>(job.seconds.size());
   timing.median = quantile(job.seconds, 0.5);
   timing.low = quantile(job.seconds, 0.25);
@@ -219,72 +257,109 @@ void fill(Timing& timing, const Problem& problem, const JobTimes& job, const Lim
   timing.bytes_per_second = timing.minimum_bytes / timing.median;
   timing.logits_per_second =
       static_cast<double>(problem.n) * static_cast<double>(problem.v) / timing.median;
-  timing.limit = limit.name;
-  timing.limit_bytes_per_second = limit.bytes_per_second;
 }
 
-/// One limit for each name and footprint: the fastest one measured.
+/// Least time of the vector operations that are declared.
+double arithmetic_seconds(const VectorWork& work, const Problem& p, const Limit& limit) {
+  if (!(work.logits > 0) || !(limit.operations_per_second > 0)) return 0;
+  const double vectors = static_cast<double>(p.n) * static_cast<double>(p.v) / work.logits;
+  return vectors * work.per_vector / limit.operations_per_second;
+}
+
+/// One limit for each name, footprint and number of threads: the fastest one measured.
 void record(std::vector<Limit>& limits, const Limit& limit) {
+  if (limit.samples == 0) return;
   for (Limit& known : limits) {
     if (known.name != limit.name || known.footprint_bytes != limit.footprint_bytes) continue;
+    if (known.threads != limit.threads) continue;
     if (known.bytes_per_second < limit.bytes_per_second) known = limit;
+    if (known.operations_per_second < limit.operations_per_second) known = limit;
     return;
   }
   limits.push_back(limit);
 }
 
-void run_session(Session& session, const BenchOptions& options, BenchResult& result,
-                 Notes& notes) {
-  add_limits(session);
+/// Nothing, or why the time is not shown.
+std::optional<std::string> refused(Row& row, const JobTimes& times, const BenchOptions& options,
+                                   BenchResult& result) {
+  if (!times.error.empty()) return "it raised: " + times.error;
+  if (!row.stranger) return {};
+  std::optional<std::string> wrong;
+  try {
+    wrong = row.stranger->wrong();
+    row.stranger->let_go();
+  } catch (const std::exception& e) {
+    return std::string("it raised: ") + e.what();
+  }
+  if (!wrong) return {};
+  result.wrong.push_back({row.timing.kernel, row.timing.problem, *wrong});
+  row.timing.verdict = Verdict::fail;
+  if (failing_too(row.role, options)) return {};
+  return "what it wrote while the clock ran is wrong: " + *wrong;
+}
+
+void run_session(Session& s, BenchResult& result, Notes& notes) {
+  add_limits(s);
+  const BenchOptions& o = s.options;
   const std::vector<JobTimes> times =
-      time_jobs(session.jobs, {options.min_seconds, options.repetitions, options.progress});
-  const Limit limit = limit_of(session, times);
-  record(result.limits, limit);
-  for (std::size_t i = 0; i < session.timings.size(); ++i) {
-    Timing& timing = session.timings[i];
-    if (!times[i].error.empty()) {
-      notes.add(timing.kernel, "it raised: " + times[i].error);
+      time_jobs(s.jobs, {o.min_seconds, o.repetitions, o.progress});
+  const Limit arithmetic = arithmetic_of(s, times);
+  record(result.limits, arithmetic);
+  for (std::size_t i = 0; i < s.rows.size(); ++i) {
+    Row& row = s.rows[i];
+    if (const auto why = refused(row, times[i], o, result)) {
+      notes.add(row.timing.kernel, *why);
       continue;
     }
-    if (const auto stranger = session.strangers.find(i); stranger != session.strangers.end()) {
-      if (const auto wrong = stranger->second->wrong()) {
-        result.wrong.push_back({timing.kernel, timing.problem, *wrong});
-        timing.verdict = Verdict::fail;
-        if (!failing_too(session.roles[i], options)) {
-          notes.add(timing.kernel, "what it wrote while the clock ran is wrong: " + *wrong);
-          continue;
-        }
-      }
-    }
-    fill(timing, session.problem, times[i], limit);
-    result.timings.push_back(std::move(timing));
+    const Limit limit = limit_of(s, row.timing.limit, times);
+    record(result.limits, limit);
+    fill(row.timing, s.problem, times[i]);
+    row.timing.limit_bytes_per_second = limit.bytes_per_second;
+    row.timing.arithmetic_seconds = arithmetic_seconds(row.work, s.problem, arithmetic);
+    result.timings.push_back(std::move(row.timing));
   }
 }
 
-/// Binds the kernels that may be timed. The case is made for the first of them.
-Session open_session(const std::vector<Kernel>& kernels, const VerdictOf& verdict_of,
-                     const Problem& problem, const BenchOptions& options, Notes& notes) {
-  Session session;
-  session.problem = problem;
-  std::optional<TestCase> data;
+bool over_the_logits(const Kernel& kernel, const Problem& p, const BenchOptions& options) {
+  return options.in_place && kernel.promises.in_place && p.wants_grad() &&
+         p.output_dtype() == p.dtype;
+}
+
+/// Binds a kernel that may be timed. The case is made for the first of them.
+void add_kernel(Session& s, const Kernel& kernel, Verdict verdict, Notes& notes) {
+  if (!s.data) {
+    s.data = make_case(s.problem, domain_for(s.problem), s.options.seed);
+    s.memory = std::make_unique<CaseMemory>(*s.data);
+  }
+  try {
+    add_row(s, kernel, verdict, false);
+    if (over_the_logits(kernel, s.problem, s.options)) add_row(s, kernel, verdict, true);
+  } catch (const std::exception& e) {
+    notes.add(kernel.name, std::string("it raised: ") + e.what());
+  }
+}
+
+void add_kernels(Session& s, const std::vector<Kernel>& kernels, const VerdictOf& verdict_of,
+                 Notes& notes) {
   for (const Kernel& kernel : kernels) {
-    if (const Support support = kernel.supports(problem); !support) {
+    if (const Support support = kernel.supports(s.problem); !support) {
       notes.add(kernel.name, support.reason);
       continue;
     }
-    const Verdict verdict = verdict_of(kernel, problem);
-    if (const auto reason = refusal(verdict, failing_too(kernel.role, options))) {
+    const Verdict verdict = verdict_of(kernel, s.problem);
+    if (const auto reason = refusal(verdict, failing_too(kernel.role, s.options))) {
       notes.add(kernel.name, *reason);
       continue;
     }
-    if (!data) data = make_case(problem, domain_for(problem), options.seed);
-    try {
-      add_kernel(session, kernel, verdict, *data);
-    } catch (const std::exception& e) {
-      notes.add(kernel.name, std::string("it raised: ") + e.what());
-    }
+    add_kernel(s, kernel, verdict, notes);
   }
-  return session;
+}
+
+/// Who is not known to be honest might remember what it answered.
+bool all_trusted(const std::vector<Kernel>& kernels) {
+  return std::all_of(kernels.begin(), kernels.end(), [](const Kernel& k) {
+    return k.origin.empty() || k.role == Role::peer;
+  });
 }
 
 }  // namespace
@@ -312,9 +387,11 @@ BenchResult bench(const std::vector<Kernel>& kernels, const VerdictOf& verdict_o
                   const BenchOptions& options) {
   BenchResult result;
   Notes notes;
+  const bool warm = all_trusted(kernels);
   for (const Problem& problem : options.problems) {
-    Session session = open_session(kernels, verdict_of, problem, options, notes);
-    if (!session.jobs.empty()) run_session(session, options, result, notes);
+    Session session(problem, options, warm);
+    add_kernels(session, kernels, verdict_of, notes);
+    if (!session.jobs.empty()) run_session(session, result, notes);
   }
   result.notes = notes.lines();
   return result;

@@ -5,12 +5,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <stdexcept>
 #include <unordered_map>
 
 namespace xent {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 /// Text of a failed run, empty for a good one. Google Benchmark 1.8 renamed the fields.
 const auto error_of = [](const auto& run) -> std::string {
@@ -100,8 +103,18 @@ class Measured {
   std::size_t at_ = 0;
 };
 
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+template <class Call>
+void warm_up(Call call) {
+  const Clock::time_point start = Clock::now();
+  for (int i = 0; i < kWarmCalls && (i == 0 || seconds_since(start) < kWarmSeconds); ++i) call();
+}
+
 void time_elsewhere(benchmark::State& state, const TimedJob& job) {
-  job.times(1);
+  warm_up([&] { job.times(1); });
   Measured measured(job);
   for (auto iteration : state) {
     static_cast<void>(iteration);
@@ -109,16 +122,36 @@ void time_elsewhere(benchmark::State& state, const TimedJob& job) {
   }
 }
 
+void time_restored(benchmark::State& state, const TimedJob& job) {
+  const auto once = [&] {
+    job.before();
+    const Clock::time_point start = Clock::now();
+    job.run();
+    return seconds_since(start);
+  };
+  warm_up(once);
+  for (auto iteration : state) {
+    static_cast<void>(iteration);
+    state.SetIterationTime(once());
+  }
+}
+
+void time_here(benchmark::State& state, const TimedJob& job) {
+  warm_up(job.run);
+  for (auto iteration : state) {
+    static_cast<void>(iteration);
+    job.run();
+  }
+}
+
 void time_job(benchmark::State& state, const TimedJob& job, const RunnerOptions& options) {
   try {
     if (options.progress) options.progress(job.name);
     job.prepare();
-    if (job.times) return time_elsewhere(state, job);
-    job.run();
-    for (auto iteration : state) {
-      static_cast<void>(iteration);
-      job.run();
-    }
+    if (job.times) time_elsewhere(state, job);
+    else if (job.before) time_restored(state, job);
+    else time_here(state, job);
+    if (job.after) job.after();
   } catch (const std::exception& e) {
     state.SkipWithError(*e.what() == '\0' ? "an exception without text" : e.what());
   }
@@ -136,7 +169,7 @@ std::vector<JobTimes> time_jobs(const std::vector<TimedJob>& jobs, const RunnerO
         benchmark::RegisterBenchmark(job.name.c_str(), [&job, &options](benchmark::State& state) {
           time_job(state, job, options);
         });
-    if (job.times) one->UseManualTime();
+    if (job.times || job.before) one->UseManualTime();
     else one->UseRealTime();
   }
   benchmark::RunSpecifiedBenchmarks(&collector);

@@ -15,6 +15,9 @@ struct TimedJob {
   /// Instead of `run`, where the work is done and timed elsewhere: the seconds of each of so many
   /// calls.
   std::function<std::vector<double>(int calls)> times = {};
+  /// Before each call of `run`, while the clock stands; may be empty.
+  std::function<void()> before = {};
+  std::function<void()> after = {};  ///< after each repetition; may be empty
 };
 
 struct JobTimes {
@@ -28,8 +31,12 @@ struct RunnerOptions {
   std::function<void(const std::string&)> progress;  ///< gets a job's name; may be empty
 };
 
-/// Times the jobs with Google Benchmark, repetitions interleaved at random, wall clock, one warm
-/// call before each repetition. The caller's environment (BENCHMARK_*) is overruled. Google
+/// Calls before the clock of a repetition starts: so many, or as many as that time holds, but one.
+inline constexpr int kWarmCalls = 4;
+inline constexpr double kWarmSeconds = 0.05;
+
+/// Times the jobs with Google Benchmark, repetitions interleaved at random, wall clock, each warmed
+/// up before. The caller's environment (BENCHMARK_*) is overruled. Google
 /// Benchmark is one global: not thread-safe.
 std::vector<JobTimes> time_jobs(const std::vector<TimedJob>&, const RunnerOptions&);
 

@@ -144,10 +144,13 @@ ExponentialRow row_of(const Kernel& k, const ErrorBudget& b, const ExpErrors& e,
                       const ExpSpecials& s, std::int64_t every) {
   ExponentialRow row{k.name, judge(e, s, b), {}, e.inputs, every, b.exp_rel, b.exp_arg, {}, {}};
   row.arguments = k.exponential.positive ? "-inf to inf" : "-inf to 0";
-  std::string relative = "|y / exp x - 1|";
-  if (b.exp_arg != 0) relative += fmt::format(" - {} u |x|", shortest(b.exp_arg));
+  std::string relative = "|y / exp x - 1|", absolute = "|y - exp x|";
+  if (b.exp_arg != 0) {
+    relative += fmt::format(" - {} u |x|", shortest(b.exp_arg));
+    absolute += fmt::format(" - {} u |x| exp x", shortest(b.exp_arg));
+  }
   row.maxima = {known(relative, e.relative, "u"), known("|y - exp x|, normal y", e.ulp, "ulp"),
-                known("|y - exp x|, other y", e.tiny, "of 2^-149")};
+                known(absolute + ", other y", e.tiny, "of 2^-149")};
   row.facts = facts(e, s);
   return row;
 }

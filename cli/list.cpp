@@ -39,6 +39,7 @@ std::string support_text(const Kernel& k, const std::string& problem) {
   for (const Problem& p : parse_problems(problem)) {
     const Support s = k.supports(p);
     text += fmt::format("\n{}: {}", to_text(p), s ? to_text(k.budget(p)) : "skip, " + s.reason);
+    if (s && k.path) text += "; by " + k.path(p);
   }
   return text;
 }

@@ -124,6 +124,11 @@ void add_how(CLI::App* app, Options& o, Texts& t) {
   add_amount(app, o, t);
   app->add_option("--shard", t.shard, "Judge part I of N: I/N");
   app->add_flag("--peers", o.peers, "Time the libraries that were built beside the program, too");
+  app->add_option("--shapes", o.shapes,
+                  "Time a preset of problems: limits (f32, bf16, f16, 10 to 262144 classes, in "
+                  "place too); --problem narrows it");
+  app->add_flag("--in-place", o.in_place,
+                "Time gradients over the logits, too, where a kernel promises it");
   app->add_flag("--include-failing", o.include_failing, "Time what failed, too, and mark it");
   app->add_flag("--strict", o.strict, "Findings count as failures");
   app->add_flag("--keep-going", o.keep_going, "Time what passed although something failed");
@@ -211,6 +216,11 @@ void require_command(int argc, char** argv) {
                    "; see xentcheck --help");
 }
 
+void require_known_shapes(const Options& o) {
+  if (o.shapes.empty() || o.shapes == "limits") return;
+  throw UsageError("--shapes " + o.shapes + ": give limits, the only preset");
+}
+
 void take_numbers(const Texts& t, Options& o) {
   if (!t.shard.empty()) parse_shard(t.shard, o);
   if (!t.budget.empty()) parse_budget(t.budget, o);
@@ -258,6 +268,7 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
     o.line += plain_option ? word : shell_word(word);
   }
   take_numbers(texts, o);
+  require_known_shapes(o);
   return std::nullopt;
 }
 

@@ -22,6 +22,8 @@ struct Options {
   std::vector<std::string> pythons;    ///< FILE.py:FUNCTION
   std::string interpreter;             ///< of them; empty: the first that has numpy
   bool peers = false;                  ///< time the peers that were built, too
+  std::string shapes;      ///< a preset of problems to time; empty: --problem, or the usual ones
+  bool in_place = false;   ///< time gradients over the logits, too
   // HOW
   Selection selection;
   std::string promise;

@@ -265,27 +265,6 @@ void print_failures(const Results& r) {
   for (const auto& [kernel, row] : expected) print_failure(*row, titles[row->property], true);
 }
 
-void print_timings(const Results& r) {
-  std::string problem;
-  for (const Timing& t : r.timings) {
-    if (t.problem != problem) {
-      problem = t.problem;
-      fmt::print("\n{}\n  {:<26} {:>10} {:>9} {:>8} {:>11}\n", bold(problem), "kernel", "median",
-                 "GB/s", "of limit", "Mlogit/s");
-    }
-    const double share = t.limit_bytes_per_second > 0
-                             ? 100 * t.bytes_per_second / t.limit_bytes_per_second
-                             : std::nan("");
-    fmt::print("  {:<26} {:>7.1f} us {:>9.2f} {:>7.0f}% {:>11.0f}{}\n", t.kernel, t.median * 1e6,
-               t.bytes_per_second * 1e-9, share, t.logits_per_second * 1e-6,
-               t.verdict == Verdict::pass ? "" : "  " + bad("failed verification"));
-  }
-  for (const Limit& l : r.limits) {
-    fmt::print("limit {:<22} {:>9.1f} kB {:>9.2f} GB/s\n", l.name,
-               static_cast<double>(l.footprint_bytes) * 1e-3, l.bytes_per_second * 1e-9);
-  }
-}
-
 void print_tail(const Results& r, Exit code) {
   std::int64_t passed = 0, failed = 0, skipped = 0, expected = 0, undecided = 0;
   for (const VerdictRow& row : r.verdicts) {

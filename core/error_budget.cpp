@@ -115,6 +115,7 @@ std::string to_text(const ErrorBudget& budget) {
                      error_text("log", budget.log_rel, budget.log_abs, "") + ", " +
                      order_text(budget);
   if (budget.online) text += ", online";
+  if (budget.shift == Shift::target) text += ", minus the target's logit";
   text += fmt::format(", {} loss, {} gradient, {} target, {} kl", name(budget.loss),
                       name(budget.grad), name(budget.target), name(budget.kl));
   text += fmt::format(", {} sums, {} out", name(budget.accumulate), name(budget.output));
@@ -143,6 +144,14 @@ std::string_view name(LossForm form) {
     case LossForm::shifted: return "shifted";
     case LossForm::lse: return "lse";
     case LossForm::accurate: return "accurate";
+  }
+  return "unknown";
+}
+
+std::string_view name(Shift shift) {
+  switch (shift) {
+    case Shift::maximum: return "maximum";
+    case Shift::target: return "target";
   }
   return "unknown";
 }

@@ -45,6 +45,16 @@ enum class KlForm : std::uint8_t {
                ///< difference where the quotient overflows or is subnormal
 };
 
+/// What is subtracted from every logit before the exponential.
+enum class Shift : std::uint8_t {
+  maximum,
+  /// Of ce with one class as target, without smoothing: the target's logit z_y while
+  /// S = sum over j != y of exp(z_j - z_y) is above 0 and below shift_limit as computed. y is
+  /// skipped in the sum, the loss is log1p(S), the gradient e_j / (1 + S) or e_j times a rounded
+  /// reciprocal, the target's -S / (1 + S). Other rows and operations: the maximum.
+  target,
+};
+
 /// What a kernel's arithmetic may do, as data; a bound for each output follows from it
 /// (oracle/bound.h). Errors are in units of u, the unit roundoff of `accumulate`.
 struct ErrorBudget {
@@ -57,6 +67,8 @@ struct ErrorBudget {
   std::int64_t lanes = 1;
   std::int64_t block = 1;
   bool online = false;  ///< running maximum: a rescale at each step in the worst case
+  Shift shift = Shift::maximum;
+  double shift_limit = 1e37;  ///< >= 2; see Shift::target
   SumOrder rows = SumOrder::any;  ///< order of a sum or mean over rows
   LossForm loss = LossForm::lse;
   GradForm grad = GradForm::quotient;
@@ -84,5 +96,6 @@ std::string to_text(const ErrorBudget&);
 
 std::string_view name(SumOrder);
 std::string_view name(LossForm);
+std::string_view name(Shift);
 
 }  // namespace xent

@@ -72,7 +72,7 @@ struct BindOptions {
   /// To be timed: one placement and one call a launch (kernels in a process of their own).
   bool timed = false;
   /// Other data where the case bound before lay, if the sizes are the same: a kernel that remembers
-  /// addresses is misled. In this process, always.
+  /// addresses is misled. In this process, always. With `timed`: each call at one place.
   bool same_place = false;
   bool operator==(const BindOptions&) const = default;
 };
@@ -112,6 +112,24 @@ struct CallMemory {
   void* grad = nullptr;
 };
 
+/// A kernel's code on memory that the caller has, without guards or copies of matrices. Empty: the
+/// kernel has no such call.
+struct DirectCall {
+  /// Of a supported problem: whether its matrices are of types and a layout that the code works in.
+  std::function<bool(const Problem&)> takes;
+  /// Of a problem that it takes, on at most `threads` threads; callable from several at once.
+  /// Vectors (weight, upstream, loss) are of f64 where the kernel computes in f64 (dtype or acc),
+  /// else of f32, whatever the problem's types.
+  std::function<void(const Problem&, const CallMemory&, int threads)> call;
+};
+
+/// Operations of a kernel's inner loops on vector arithmetic ports, those of all passes together:
+/// `per_vector` for each vector of `logits` logits. Counted in the machine code.
+struct VectorWork {
+  double per_vector = 0;
+  double logits = 0;
+};
+
 /// An implementation under test, as a value.
 struct Kernel {
   std::string name;  ///< backend/algorithm[/isa]
@@ -129,9 +147,11 @@ struct Kernel {
   /// running the same code on a counting number type; empty: unknown.
   std::function<std::int64_t(const TestCase&)> operations = {};
   Exponential exponential = {};  ///< without `compute`: the kernel shows none
-  /// The same code on the caller's memory: false, and nothing done, where that needs memory of its
-  /// own (other types or layouts than the code works in). Empty: never.
-  std::function<bool(const Problem&, const CallMemory&)> direct = {};
+  /// Of a supported problem; empty: unknown.
+  std::function<VectorWork(const Problem&, bool in_place)> uops_per_vector = {};
+  /// Of a kernel that chooses: the way it would take, `streams, 8 page streams`.
+  std::function<std::string(const Problem&)> path = {};
+  DirectCall direct = {};
   /// Names of properties of which a mutant must violate at least one; empty for the others.
   std::vector<std::string> killed_by;
 };

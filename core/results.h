@@ -139,15 +139,27 @@ struct Timing {
   double minimum_bytes = 0;       ///< least traffic: each input read once, each output written once
   double bytes_per_second = 0;    ///< minimum_bytes / median
   double limit_bytes_per_second = 0;  ///< measured in the same run on the same footprint
-  std::string limit;              ///< which: "read", "read-write in place"
+  std::string limit;              ///< which: "read", "copy", "read-write in place"
   double logits_per_second = 0;
+  std::string placement = {};  ///< of the gradient: "out of place", "in place"; empty: it has none
+  std::int64_t threads = 1;    ///< that the kernel, and the limit, may use
+  /// "warm": the same data at the same place in each call of a repetition, called before the clock
+  /// starts; "changing": other data or another place in each long call.
+  std::string cache = {};
+  std::string path = {};  ///< that a kernel which chooses took
+  /// Time of the vector operations that the kernel declares, at the measured rate of independent
+  /// fused multiply-adds; 0: it declares none.
+  double arithmetic_seconds = 0;
 };
 
 struct Limit {
-  std::string name;  ///< "read", "read-write in place"
+  std::string name;  ///< "read", "copy", "read-write in place", "vector FMA"
   std::int64_t footprint_bytes = 0;
   double bytes_per_second = 0;
   std::int64_t samples = 0;
+  std::int64_t threads = 1;
+  std::string pattern = {};          ///< the fastest: "8 streams 64 KiB apart, prefetch 512 B"
+  double operations_per_second = 0;  ///< of a limit of arithmetic: vectors
 };
 
 struct Environment {

@@ -53,6 +53,7 @@ class ControlBits {
 HostInvocation::HostInvocation(const TestCase& c, const BindOptions& options, HostBodies bodies)
     : problem_(c.problem),
       working_(working_dtype(c.problem)),
+      threads_(options.threads),
       in_place_(options.in_place && c.problem.wants_grad()),
       bodies_(std::move(bodies)) {
   const std::size_t offset = options.offset_elements;
@@ -70,10 +71,15 @@ HostInvocation::HostInvocation(const TestCase& c, const BindOptions& options, Ho
   reset();
 }
 
+DType HostInvocation::matrix_type(DType dtype) const {
+  return is_native(bodies_, problem_) ? dtype : working_;
+}
+
 StagedTensor HostInvocation::make_matrix(const char* name, DType dtype, std::size_t offset) const {
   const Problem& p = problem_;
   const std::int64_t t = p.layout == Layout::bct ? p.t : 0;
-  return {StagedTensor::Spec{name, dtype, working_, p.n, p.v, p.row_stride(), false, t}, offset};
+  return {StagedTensor::Spec{name, dtype, matrix_type(dtype), p.n, p.v, p.row_stride(), false, t},
+          offset};
 }
 
 std::optional<HostInvocation::Input> HostInvocation::make_input(const char* name,
@@ -119,11 +125,7 @@ void HostInvocation::run(const Body& body) {
 void HostInvocation::launch() {
   run([this] {
     const ControlBits restored(misconduct_);
-    if (working_ == DType::f32) {
-      bodies_.f32(row_view<float>(problem_, memory()));
-    } else {
-      bodies_.f64(row_view<double>(problem_, memory()));
-    }
+    call_body(bodies_, problem_, memory(), threads_);
   });
 }
 
@@ -176,15 +178,6 @@ void require_bindable(const Kernel& kernel, const Problem& p, const BindOptions&
   }
 }
 
-/// Bodies that work in the types and the layout that the problem has.
-bool run_direct(const HostBodies& bodies, const Problem& p, const CallMemory& memory) {
-  const DType working = working_dtype(p);
-  if (p.layout == Layout::bct || p.dtype != working || p.output_dtype() != working) return false;
-  if (working == DType::f32) bodies.f32(row_view<float>(p, memory));
-  else bodies.f64(row_view<double>(p, memory));
-  return true;
-}
-
 }  // namespace
 
 Kernel make_kernel(HostKernel spec) {
@@ -195,22 +188,24 @@ Kernel make_kernel(HostKernel spec) {
   kernel.promises = spec.promises;
   kernel.budget = std::move(spec.budget);
   kernel.exponential = std::move(spec.exponential);
+  kernel.path = std::move(spec.path);
   kernel.killed_by = std::move(spec.killed_by);
   kernel.supports = [name = spec.name, ops = spec.ops, refuses = std::move(spec.refuses)](
                         const Problem& p) { return host_support(p, name, ops, refuses); };
-  const HostBodies bodies{std::move(spec.f32), std::move(spec.f64), std::move(spec.counted_f32),
-                          std::move(spec.counted_f64)};
+  const HostBodies bodies{std::move(spec.f32),         std::move(spec.f64),
+                          std::move(spec.counted_f32), std::move(spec.counted_f64),
+                          std::move(spec.native),      std::move(spec.takes_native)};
   kernel.bind = [kernel, bodies](const TestCase& c, const BindOptions& o) {
     require_bindable(kernel, c.problem, o);
     return std::make_unique<HostInvocation>(c, o, bodies);
   };
-  kernel.direct = [bodies](const Problem& p, const CallMemory& memory) {
-    return run_direct(bodies, p, memory);
-  };
+  kernel.direct = direct_call(bodies);
   if (bodies.counted_f32 && bodies.counted_f64) {
-    kernel.operations = [kernel, bodies](const TestCase& c) {
+    HostBodies counting = bodies;
+    counting.takes_native = {};
+    kernel.operations = [kernel, counting](const TestCase& c) {
       require_bindable(kernel, c.problem, {});
-      return HostInvocation(c, {}, bodies).operations();
+      return HostInvocation(c, {}, counting).operations();
     };
   }
   return kernel;

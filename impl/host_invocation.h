@@ -7,27 +7,16 @@
 #include <vector>
 
 #include "core/kernel.h"
-#include "impl/counted.h"
+#include "impl/host_bodies.h"
 #include "impl/row_view.h"
 #include "impl/staging.h"
 
 namespace xent {
 
-/// A kernel that runs in this process, on this thread: reads and writes the view's arrays.
-template <class T>
-using HostBody = std::function<void(const RowView<T>&)>;
-
-/// The same body in each number type; the counting ones may be empty.
-struct HostBodies {
-  HostBody<float> f32;
-  HostBody<double> f64;
-  HostBody<Counted<float>> counted_f32;
-  HostBody<Counted<double>> counted_f64;
-};
-
 /// One case in guarded memory, in the type and layout that the problem asks for; bodies see rows of
-/// working_dtype (staging.h). Matrices have Problem::row_stride(); poison fills everything that the
-/// case does not define, so a read outside shows as NaN and a write outside as a fault.
+/// working_dtype (staging.h), a native one the matrices themselves. Matrices have
+/// Problem::row_stride(); poison fills everything that the case does not define, so a read outside
+/// shows as NaN and a write outside as a fault.
 class HostInvocation final : public Invocation {
  public:
   HostInvocation(const TestCase&, const BindOptions&, HostBodies);
@@ -45,6 +34,8 @@ class HostInvocation final : public Invocation {
     StagedTensor memory;
     Tensor original;
   };
+  /// What the body has matrices of this type in.
+  DType matrix_type(DType) const;
   std::optional<Input> make_input(const char* name, const Tensor&, std::size_t offset) const;
   StagedTensor make_matrix(const char* name, DType, std::size_t offset) const;
   template <class Body>
@@ -53,6 +44,7 @@ class HostInvocation final : public Invocation {
 
   Problem problem_;
   DType working_;
+  int threads_ = 1;
   bool in_place_ = false;
   std::string misconduct_;  ///< of the last launch
   HostBodies bodies_;
@@ -81,6 +73,9 @@ struct HostKernel {
   HostBody<double> f64;
   HostBody<Counted<float>> counted_f32 = {};  ///< both or none: Kernel::operations
   HostBody<Counted<double>> counted_f64 = {};
+  std::function<void(const NativeView&)> native = {};     ///< see HostBodies
+  std::function<bool(const Problem&)> takes_native = {};  ///< of it
+  std::function<std::string(const Problem&)> path = {};  ///< Kernel::path
   Exponential exponential = {};  ///< of the f32 body
   std::vector<std::string> killed_by;
 

@@ -16,6 +16,7 @@ using Factory = Kernel (*)();
 constexpr Factory kScalarProducts[] = {
     scalar_safe,
     scalar_online,
+    scalar_referenced,
 };
 
 constexpr Factory kExamplesOfFailure[] = {
@@ -103,6 +104,29 @@ constexpr Factory kMutants[] = {
     mutant_cached_by_first_row,
     mutant_smoothing_kept,
     mutant_flush_to_zero_left_on,
+    mutant_no_fallback,
+    mutant_nan_in_range,
+    mutant_unclamped_exponent,
+    mutant_target_subtracted,
+    mutant_reciprocal_minus_one,
+    mutant_fused_shift,
+    mutant_eager_gradient,
+    mutant_reference_reread,
+    mutant_partial_leaf_dropped,
+    mutant_round_of_streams_dropped,
+    mutant_tail_twice,
+    mutant_head_apart,
+    mutant_head_not_summed,
+    mutant_idle_lanes_counted,
+    mutant_online_drift,
+    mutant_online_rescale_of_products,
+    mutant_sum_of_row_before,
+    mutant_last_row_unwritten,
+    mutant_last_line_unwritten,
+    mutant_bf16_truncated,
+    mutant_bf16_target_in_a_word,
+    mutant_rows_of_no_thread,
+    mutant_sum_by_threads,
 };
 // clang-format on
 
@@ -112,6 +136,8 @@ std::vector<Kernel> builtin_kernels() {
   std::vector<Kernel> all;
   for (const Factory make : kScalarProducts) all.push_back(make());
   for (Kernel& kernel : highway_safe()) all.push_back(std::move(kernel));
+  for (Kernel& kernel : highway_rungs()) all.push_back(std::move(kernel));
+  for (Kernel& kernel : highway_auto()) all.push_back(std::move(kernel));
   for (const Factory make : kExamplesOfFailure) all.push_back(make());
   for (const Factory make : kMutants) all.push_back(make());
   return all;

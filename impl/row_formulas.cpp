@@ -35,6 +35,7 @@ Promises accurate_promises() {
   p.repeatable = true;
   p.batch_invariant = true;
   p.alignment_invariant = true;
+  p.thread_invariant = true;
   p.shift_exact = true;
   p.sign_exact = true;
   p.in_place = true;

@@ -54,8 +54,8 @@ DType working_dtype(const Problem&);
 ErrorBudget accurate_budget(const Problem&, double exp_rel, double log_rel);
 
 /// Undertaken by every kernel of this form, and why it holds:
-///   repeatable, batch-, alignment-, thread-invariant: one thread, and a tree that depends on the
-///     class index alone (and, in what is reduced, the row's).
+///   repeatable, batch-, alignment-, thread-invariant: a row is one thread's, and a tree depends on
+///     the class index alone (and, in what is reduced, by one thread, the row's).
 ///   shift-exact: without scale, softcap and zloss the loss of ce has logits only as differences
 ///     z_j - m and m - z_y.
 ///   sign-exact: e_j >= 0, and rounded addition of non-negative numbers is monotone, so

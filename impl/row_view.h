@@ -41,6 +41,7 @@ struct RowView {
   bool upstream_per_row = false;
   T* loss = nullptr;  ///< [n], or [1] with a reduction; null: not asked for
   T* grad = nullptr;  ///< [n, v], with hvp H v; null: not asked for
+  int threads = 1;    ///< that the body may use, its own among them
 
   const T* input_row(std::int64_t r) const { return input + r * stride; }
   const T* target_row(std::int64_t r) const { return target ? target + r * stride : nullptr; }
@@ -72,9 +73,22 @@ struct RowView {
   }
 };
 
+/// One case whose matrices have the problem's own types (f32, bf16, f16; rows at w.stride as in
+/// every view), for bodies that read and write these themselves.
+struct NativeView {
+  /// Vectors of f32 whatever the problem's types; matrices are null where they are not f32.
+  RowView<float> w;
+  DType in = DType::f32;         ///< of input and target
+  DType out = DType::f32;        ///< of grad
+  const void* input = nullptr;   ///< [n, v]
+  const void* target = nullptr;  ///< [n, v] vector targets, or null
+  void* grad = nullptr;          ///< [n, v]; null: not asked for
+  bool in_place = false;         ///< grad is input itself
+};
+
 /// The problem with a call's memory: every array already of T, labels of int64.
 template <class T>
-RowView<T> row_view(const Problem& p, const CallMemory& m) {
+RowView<T> row_view(const Problem& p, const CallMemory& m, int threads = 1) {
   RowView<T> w;
   w.op = p.op;
   w.dir = p.dir;
@@ -101,7 +115,23 @@ RowView<T> row_view(const Problem& p, const CallMemory& m) {
   w.upstream_per_row = p.upstream == Upstream::row;
   w.loss = static_cast<T*>(m.loss);
   w.grad = static_cast<T*>(m.grad);
+  w.threads = threads;
   return w;
+}
+
+/// The same with matrices of any type. Not for dir=hvp.
+inline NativeView native_view(const Problem& p, const CallMemory& m, int threads = 1) {
+  NativeView view;
+  view.in = p.dtype;
+  view.out = p.output_dtype();
+  view.input = m.input;
+  view.target = has_vector_targets(p) ? m.target : nullptr;
+  view.grad = m.grad;
+  view.in_place = m.grad != nullptr && m.grad == m.input;
+  view.w = row_view<float>(p, m, threads);
+  if (view.in != DType::f32) view.w.input = view.w.target = nullptr;
+  if (view.out != DType::f32) view.w.grad = nullptr;
+  return view;
 }
 
 }  // namespace xent

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "impl/staging.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "core/dtype.h"
 
 namespace xent {
 namespace {
+
+constexpr std::int64_t kRun = 256;  ///< elements that are carried at once
 
 GuardedBuffer::Shape outer_shape(const StagedTensor::Spec& s) {
   if (s.t == 0) return {s.name, s.dtype, s.rows, s.cols, s.stride, s.vector};
@@ -42,6 +47,18 @@ void StagedTensor::for_each(Visit visit) const {
   }
 }
 
+/// Elements that lie one after the other in both memories, with room for them.
+template <class Visit>
+void StagedTensor::for_runs(Visit visit) const {
+  std::array<double, kRun> x;
+  const std::int64_t run = spec_.t == 0 ? kRun : 1;
+  for (std::int64_t r = 0; r < spec_.rows; ++r) {
+    for (std::int64_t c = 0; c < spec_.cols; c += run) {
+      visit(r, c, std::span(x.data(), static_cast<std::size_t>(std::min(run, spec_.cols - c))));
+    }
+  }
+}
+
 void StagedTensor::reset(const Tensor& original) {
   outer_.poison();
   if (inner_) inner_->poison();
@@ -56,19 +73,27 @@ void StagedTensor::reset(const Tensor& original) {
 
 void StagedTensor::load() {
   if (!inner_) return;
-  for_each([this](std::int64_t r, std::int64_t c) {
-    const double x = xent::load(outer_.data() + outer_at(r, c), spec_.dtype);
+  for_runs([this](std::int64_t r, std::int64_t c, std::span<double> x) {
+    xent::load(outer_.data() + outer_at(r, c), spec_.dtype, x);
     xent::store(inner_->data() + inner_at(r, c), spec_.working, x);
   });
 }
 
 void StagedTensor::store() {
   if (!inner_) return;
-  for_each([this](std::int64_t r, std::int64_t c) {
-    if (inner_->is_poison(r, c)) return;
-    const double x = xent::load(inner_->data() + inner_at(r, c), spec_.working);
-    xent::store(outer_.data() + outer_at(r, c), spec_.dtype, x);
+  for_runs([this](std::int64_t r, std::int64_t c, std::span<double> x) {
+    xent::load(inner_->data() + inner_at(r, c), spec_.working, x);
+    const bool all = std::none_of(x.begin(), x.end(), [](double a) { return a != a; });
+    if (all) return xent::store(outer_.data() + outer_at(r, c), spec_.dtype, x);
+    const auto count = static_cast<std::int64_t>(x.size());
+    for (std::int64_t i = 0; i < count; ++i) store_element(r, c + i);
   });
+}
+
+void StagedTensor::store_element(std::int64_t r, std::int64_t c) {
+  if (inner_->is_poison(r, c)) return;
+  const double x = xent::load(inner_->data() + inner_at(r, c), spec_.working);
+  xent::store(outer_.data() + outer_at(r, c), spec_.dtype, x);
 }
 
 Tensor StagedTensor::read(std::vector<std::int64_t> shape) const {

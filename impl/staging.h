@@ -55,6 +55,9 @@ class StagedTensor {
   std::size_t inner_at(std::int64_t r, std::int64_t c) const;
   template <class Visit>
   void for_each(Visit visit) const;
+  template <class Visit>
+  void for_runs(Visit visit) const;
+  void store_element(std::int64_t r, std::int64_t c);
 
   Spec spec_;
   GuardedBuffer outer_;

@@ -32,6 +32,7 @@ HWY_INLINE Number operator-(Number a, Number b) { return hn::Sub(a.v, b.v); }
 HWY_INLINE Number operator*(Number a, Number b) { return hn::Mul(a.v, b.v); }
 HWY_INLINE Number Least(Number a, Number b) { return hn::Min(a.v, b.v); }
 HWY_INLINE Number Most(Number a, Number b) { return hn::Max(a.v, b.v); }
+HWY_INLINE Number Size(Number a) { return hn::Abs(a.v); }
 
 /// 0 * inf = 0; neither is negative.
 HWY_INLINE Number Times(Number x, Number y) {
@@ -75,11 +76,14 @@ class ElementBounds {
     return {size * kOutward, (error + r_.u * (size + error)) * kOutward};
   }
 
-  /// L7.
+  /// L7, L40.
   HWY_INLINE Pair Probability(const FormOfElements& f, Number p, Number gap) const {
     const Number live = Least(gap, r_.dead_gap);
     Number bracket;
-    if (f.grad == GradForm::quotient) {
+    if (f.minus_target) {
+      const Number away = Least(Size(gap - f.distance) + f.slack, f.farthest);
+      bracket = p * (r_.exp_rel + r_.exp_slope * away + f.of_quotient);
+    } else if (f.grad == GradForm::quotient) {
       bracket = p * (r_.exp_rel + r_.exp_slope * live + r_.sigma + 2.0);
     } else {
       const Number argument = Least(gap + r_.log_sum, r_.dead_gap);

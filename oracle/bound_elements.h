@@ -19,6 +19,8 @@ struct RoundedBlock {
 /// L7 in one form of p_j, and what goes with the form.
 struct FormOfElements {
   GradForm grad = GradForm::quotient;
+  bool minus_target = false;  ///< L40: the target's logit is subtracted; then
+  double distance = 0, slack = 0, farthest = 0, of_quotient = 0;  ///< as TargetShift says
   double absolute = 0;
   double factor = 1;  ///< 1 + 4 tau, or no bound
   bool naive = false, accurate = false;  ///< forms of the target; both: the larger error

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "oracle/bound_elements.h"
+#include "oracle/bound_target.h"
 
 namespace xent {
 namespace {
@@ -43,6 +44,19 @@ FormOfElements form_of(const RowOfLogits& s, GradForm form, double accurate_erro
   f.naive = s.b.target != TargetForm::accurate;
   f.accurate = s.b.target != TargetForm::naive;
   f.accurate_error = accurate_error;
+  return f;
+}
+
+FormOfElements minus_target(const TargetShift& t) {
+  FormOfElements f;
+  f.minus_target = f.accurate = true;
+  f.distance = t.distance();
+  f.slack = t.slack();
+  f.farthest = t.farthest();
+  f.of_quotient = t.of_quotient();
+  f.absolute = t.absolute();
+  f.factor = t.factor();
+  f.accurate_error = t.target_error();
   return f;
 }
 
@@ -93,11 +107,14 @@ Rounded total_mass(const RowOfLogits& s) {
 }
 
 int open_forms(const RowOfLogits& s, bool targets_apart, FormOfElements* out) {
+  const TargetShift t(s);
+  int count = 0;
+  if (t.possible()) out[count++] = minus_target(t);
+  if (t.certain()) return count;
   const double g = target_size(s);
   const double accurate = s.r.rigorous(g * (s.r.sigma_rest() + s.r.sigma() + 2),
                                        s.r.omega_of_rest() + s.g.omega_of_product) +
                           g * std::expm1(4 * s.delta);
-  int count = 0;
   const auto put = [&](FormOfElements f, bool of_naive, bool of_accurate) {
     f.naive = of_naive;
     f.accurate = of_accurate;

@@ -94,6 +94,8 @@ class RowBound {
   }
   double live_gap(double gap) const { return gap < g_.dead_gap ? gap : g_.dead_gap; }
   double omega_of_rest() const;
+  /// Roundings of additions and rescalings on the way of one term.
+  double in_order() const { return g_.depth + g_.rescales * (g_.budget.exp_rel + 1); }
 
   /// L11: the factor 1 + 4 tau, with tau <= 1/8, or no bound; `extra` enters tau (in u).
   double all_orders(double extra = 0) const;
@@ -101,7 +103,6 @@ class RowBound {
   double rigorous(double bracket, double absolute, double extra = 0) const;
 
  private:
-  double in_order() const { return g_.depth + g_.rescales * (g_.budget.exp_rel + 1); }
   double order_term(bool holds_maximum) const;
   bool exponential_of_maximum_is_one() const;
 

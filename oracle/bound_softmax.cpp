@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "oracle/bound_row.h"
+#include "oracle/bound_target.h"
 
 namespace xent {
 namespace {
@@ -49,28 +50,38 @@ double moved_loss(const RowOfLogits& s, double weight) {
   return 2 * s.delta * std::exp(4 * s.delta) * weight * kOutward;
 }
 
-/// L5, L6: -log p_y without a weight.
-Rounded index_loss(const RowOfLogits& s, LossForm form) {
+/// m - z_y.
+double target_gap(const RowOfLogits& s) { return s.f.max - s.f.target + 2 * s.delta; }
+
+/// Of -log p_y. Where the target is the maximum, log(1 + t) <= t keeps the digits.
+double index_loss_size(const RowOfLogits& s) {
+  if (s.f.target_is_max) return std::min(s.r.log_sum(), s.f.rest) * kOutward;
+  return (target_gap(s) + s.r.log_sum()) * kOutward;
+}
+
+/// L5, L6: of -log p_y, the maximum subtracted.
+double index_loss_error(const RowOfLogits& s, LossForm form, double size) {
   const RowBound& r = s.r;
   const RowFacts& f = s.f;
-  const double gap = f.max - f.target + 2 * s.delta;
   const bool at_maximum = form == LossForm::accurate && f.target_is_max;
-  // Where the target is the maximum, log(1 + t) <= t keeps the digits.
-  const double size = f.target_is_max ? std::min(r.log_sum(), f.rest) * kOutward
-                                      : (gap + r.log_sum()) * kOutward;
-  const double sums = r.sigma() + r.log_error();
-  const double outside = std::min(1.0, f.rest / f.sum * std::exp(2 * s.delta) * kOutward);
-  double error = 0;
   if (at_maximum) {
     // log1p is concave: a relative error x of t moves it by at most x log1p(t), and x t / (1 + t).
     const double slope = std::min(size, f.rest / (1 + f.rest) * kOutward);
-    error = r.rigorous(slope * r.sigma_rest() + size * s.b.log_rel,
-                       r.omega_of_rest() + s.g.omega_of_log);
-  } else {
-    // Magnitudes are multiplied by u one by one: their sum may overflow.
-    const double shift = form == LossForm::lse ? f.lse : gap;
-    error = r.rigorous(sums, r.u() * shift + r.u() * size);
+    return r.rigorous(slope * r.sigma_rest() + size * s.b.log_rel,
+                      r.omega_of_rest() + s.g.omega_of_log);
   }
+  // Magnitudes are multiplied by u one by one: their sum may overflow.
+  const double shift = form == LossForm::lse ? f.lse : target_gap(s);
+  return r.rigorous(r.sigma() + r.log_error(), r.u() * shift + r.u() * size);
+}
+
+/// -log p_y without a weight.
+Rounded index_loss(const RowOfLogits& s, LossForm form) {
+  const TargetShift t(s);
+  const double size = index_loss_size(s);
+  double error = t.certain() ? 0 : index_loss_error(s, form, size);
+  if (t.possible()) error = std::max(error, t.loss_error(size, 0));
+  const double outside = std::min(1.0, s.f.rest / s.f.sum * std::exp(2 * s.delta) * kOutward);
   return {size, error + moved_loss(s, outside)};
 }
 
@@ -179,8 +190,10 @@ Rounded RowOfLogits::probability(GradForm form, double p, double gap_of_j) const
 }
 
 Rounded RowOfLogits::lse() const {
-  const double sums = r.sigma() + r.log_error();
-  return {f.lse, r.rigorous(sums, r.u() * f.lse) + delta};
+  const TargetShift t(*this);
+  double error = t.certain() ? 0 : r.rigorous(r.sigma() + r.log_error(), r.u() * f.lse);
+  if (t.possible()) error = std::max(error, t.loss_error(index_loss_size(*this), f.lse));
+  return {f.lse, error + delta};
 }
 
 Rounded softmax_loss(Reference& ref, const Ground& g, std::int64_t row) {

@@ -13,6 +13,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 /// From here on the nearest binary32 is +infinity.
 constexpr double kOverflow = 0x1p128 * (1 - 0x1p-25);
+/// Above it results may overflow, which the block knows nothing of.
+constexpr double kSurelyFinite = 88;
 /// Cover the roundings of a dozen operations each.
 constexpr double kOut = 1 + 0x1p-48, kIn = 1 - 0x1p-48;
 
@@ -51,13 +53,29 @@ PointErrors normal_errors(double x, double y, Bounds e, double slope) {
           {}};
 }
 
+/// With the target's shift a result that keeps its sum from being taken is right where exp x is
+/// beyond the limit; looked for where results are looked at one by one.
+bool ends_the_sum(double x, double y, double least, const ErrorBudget& b) {
+  return b.shift == Shift::target && x > kSurelyFinite && least >= 2 * b.shift_limit &&
+         (!(y < b.shift_limit) || y == -kInfinity);
+}
+
+/// The least argument for which b |x| counts in the bounds: from there on exp x is nothing.
+double dead_argument(const ErrorBudget& b) {
+  return std::max(b.exp_cutoff, b.flush_to_zero ? -87.3 : -103.9);
+}
+
 /// Bounds of the errors at one argument, by scalar arithmetic.
 PointErrors point_errors(double x, double y, double mid, double rad, const ErrorBudget& b) {
   const Bounds e = exp_bounds(x, mid, rad);
+  if (ends_the_sum(x, y, e.lo, b)) return {};
   if (y < 0x1p-126 || x < b.exp_cutoff) {
     const double least = std::max({e.lo - y, y - e.hi, 0.0});
     const double most = std::max(std::fabs(y - e.lo), std::fabs(y - e.hi));
-    return {{}, {}, {least * 0x1p149 * kIn, most * 0x1p149 * kOut}};
+    const bool alive = x >= dead_argument(b) && x <= 0;
+    const double lost = alive ? b.exp_arg * std::fabs(x) * 0x1p125 : 0;
+    return {{}, {}, {least * 0x1p149 * kIn - (alive ? lost * e.hi * kOut : 0),
+                     most * 0x1p149 * kOut - lost * std::max(e.lo, 0.0) * kIn}};
   }
   if (x > 0 && y == kInfinity) {
     if (e.lo >= kOverflow) return {};
@@ -85,8 +103,7 @@ class Sweep {
     if (greatest < ExpBlock::kLeast && all_are(y, 0)) return add_zeros(x.front());
     if (least > ExpBlock::kGreatest && all_are(y, std::numeric_limits<float>::infinity())) return;
     fill(x, y);
-    // Above 88 results may overflow, which the block knows nothing of.
-    if (least < ExpBlock::kLeast || greatest > 88) fill_one_by_one(x, y);
+    if (least < ExpBlock::kLeast || greatest > kSurelyFinite) fill_one_by_one(x, y);
     update(errors_.relative, &PointErrors::relative, block_.relative, block_.most_relative, x, y);
     update(errors_.ulp, &PointErrors::ulp, block_.ulp, block_.most_ulp, x, y);
     update(errors_.tiny, &PointErrors::tiny, block_.tiny, block_.most_tiny, x, y);
@@ -109,7 +126,8 @@ class Sweep {
       px = padded_x_, py = padded_y_;
       count = (count + 15) / 16 * 16;
     }
-    const ExpBlockInput in{px, py, count, budget_.exp_arg, budget_.exp_cutoff};
+    const ExpBlockInput in{px, py, count, budget_.exp_arg, budget_.exp_cutoff,
+                           dead_argument(budget_)};
     exp_block_targets().front().fill(in, block_);
   }
 

@@ -32,7 +32,8 @@ struct ExpErrors {
   std::int64_t inputs = 0;
   ExpWorst relative;  ///< |y / exp x - 1| / u - b |x|, of results >= 2^-126: against a
   ExpWorst ulp;       ///< |y - exp x| / ulp(exp x), of the same
-  /// |y - exp x| / 2^-149 of results below 2^-126 and of arguments below the budget's cutoff.
+  /// |y - exp x| / 2^-149 of results below 2^-126 and of arguments below the budget's cutoff; less
+  /// b |x| u exp x while that is anything to the format.
   ExpWorst tiny;
   /// The first neighbours whose results are in the wrong order.
   std::optional<std::pair<ExpPoint, ExpPoint>> not_monotone;
@@ -49,8 +50,9 @@ struct ExpSpecials {
 };
 
 /// Errors on the arguments x: rising or falling, none of them NaN. +infinity is right where exp x
-/// is at least 2^128 (1 - 2^-25), elsewhere above 0 it counts as that number. Only where the tiers
-/// are usable (simd_tiers_unusable).
+/// is at least 2^128 (1 - 2^-25), elsewhere above 0 it counts as that number. With Shift::target
+/// any result from shift_limit up is right above x = 88, and NaN and -infinity, where exp x is at
+/// least twice that limit. Only where the tiers are usable (simd_tiers_unusable).
 ExpErrors exp_errors(std::span<const float> x, std::span<const float> y, const ErrorBudget&);
 
 /// What `tiny` may be in the kernel model (K3): omega / 2^-149.

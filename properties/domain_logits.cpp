@@ -138,6 +138,8 @@ std::int64_t masked_target_row(const RowPlan& plan, std::span<double> z) {
   gaussian_row(plan, z);
   const std::int64_t y = any_class(plan, 0, z);
   z[y] = kMasked;
+  // In every other turn of three classes and more others are masked beside it: -inf - -inf.
+  if (plan.turn % 2 == 0 && classes(z) > 2) z[(y + 1) % classes(z)] = kMasked;
   return y;
 }
 

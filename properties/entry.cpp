@@ -101,6 +101,7 @@ void judge_alone(const Property& p, const Kernel& k, const TestCase& c, Referenc
 const Bitwise* bitwise(std::string_view property) {
   static constexpr Bitwise kAll[] = {{"row.independence", &Promises::batch_invariant},
                                      {"run.alignment", &Promises::alignment_invariant},
+                                     {"run.threads", &Promises::thread_invariant},
                                      {"loss.shift-invariance", &Promises::shift_exact},
                                      {"grad.signs", &Promises::sign_exact}};
   const auto at = std::find_if(std::begin(kAll), std::end(kAll),

@@ -118,6 +118,27 @@ Judgement alignment(Trial& t) {
   return j;
 }
 
+/// Rows that do not divide evenly among 2 threads, 3 or 5.
+Judgement threads(Trial& t) {
+  Judgement j;
+  const TestCase& c = t.test_case;
+  RunRecord alone;
+  if (!run_into(t, c, j, alone)) return j;
+  judge_output(j, t.reference(c), t.budget(c), alone.output);
+  for (const int several : {2, 3, 5}) {
+    RunRecord together;
+    BindOptions options;
+    options.threads = several;
+    if (!run_into(t, c, j, together, options)) continue;
+    const bool same = alone.output == together.output;
+    if (t.kernel.promises.thread_invariant) {
+      j.check(same, "results depend on the number of threads, 1 or " + std::to_string(several));
+    }
+    if (!same) judge_output(j, t.reference(c), t.budget(c), together.output);
+  }
+  return j;
+}
+
 /// The gradient over the logits' own memory: the same bits as elsewhere.
 Judgement in_place(Trial& t) {
   Judgement j;
@@ -138,7 +159,7 @@ Judgement in_place(Trial& t) {
 const std::vector<std::string> kEveryRowOp = {
     "op=ce,nll,mse-softmax targets=index,prob dir=fwdbwd", "op=lse dir=fwdbwd",
     "op=bce-logits,bce-prob,mse-sigmoid targets=prob dir=fwdbwd"};
-const std::vector<std::string> kEveryData = {"gaussian", "confident", "masked",
+const std::vector<std::string> kEveryData = {"gaussian", "confident", "wrong", "masked",
                                              "ties",     "iris",      "soft",
                                              "log-probabilities", "chances", "simplex"};
 const std::vector<std::vector<std::string>> kOptionsOfRows = {
@@ -189,6 +210,11 @@ std::vector<Property> behaviour_properties() {
        "the kernel promises alignment-invariant, else within the bounds.",
        kEveryCall, kEveryData, "mutant/aligned-head-skipped", every_substitute(), 0.5, alignment,
        {}, options},
+      {"run.threads", "Results do not depend on the number of threads.",
+       "1, 2, 3 and 5 of them: the same bits if the kernel promises thread-invariant, else within "
+       "the bounds.",
+       kEveryCall, kEveryData, "mutant/rows-of-no-thread", every_substitute(), 0.5, threads, {},
+       options},
   };
 }
 

@@ -106,6 +106,11 @@ void describe(auto& visit, Is<Timing> auto& x) {
   visit("limit_bytes_per_second", x.limit_bytes_per_second);
   visit("limit", x.limit);
   visit("logits_per_second", x.logits_per_second);
+  visit.later("placement", x.placement);
+  visit.later("threads", x.threads);
+  visit.later("cache", x.cache);
+  visit.later("path", x.path);
+  visit.later("arithmetic_seconds", x.arithmetic_seconds);
 }
 
 void describe(auto& visit, Is<Limit> auto& x) {
@@ -113,6 +118,9 @@ void describe(auto& visit, Is<Limit> auto& x) {
   visit("footprint_bytes", x.footprint_bytes);
   visit("bytes_per_second", x.bytes_per_second);
   visit("samples", x.samples);
+  visit.later("threads", x.threads);
+  visit.later("pattern", x.pattern);
+  visit.later("operations_per_second", x.operations_per_second);
 }
 
 void describe(auto& visit, Is<Environment> auto& x) {

@@ -195,41 +195,6 @@ std::string exponentials(const Results& r) {
   return out + "\n";
 }
 
-std::string speed_table(const SpeedGroup& g) {
-  Table table("<<>>>>>", {"kernel", "verdict", "median", "25–75 %", "GB/s", "of measured limit",
-                          "Mlogit/s"});
-  for (const Timing* t : g.timings) {
-    const SpeedText verdict = speed_text(t->verdict);
-    const auto part = limit_share(*t);
-    table.add({code_span(t->kernel),
-               fmt::format("{} {}{}", verdict.symbol, verdict.word,
-                           t == g.fastest ? ", fastest" : ""),
-               duration(t->median), duration_range(t->low, t->high),
-               number(t->bytes_per_second / 1e9),
-               part ? fmt::format("{} of {} ({} GB/s)", percent(*part), escape_markdown(t->limit),
-                                  number(t->limit_bytes_per_second / 1e9))
-                    : "no limit measured",
-               number(t->logits_per_second / 1e6)});
-  }
-  return fmt::format("{}:\n\n{}", code_span(g.problem), table.text());
-}
-
-std::string speed(const Results& r) {
-  std::string out;
-  for (const SpeedGroup& g : speed_groups(r)) out += speed_table(g);
-  if (!r.limits.empty()) {
-    Table table("<>>>", {"limit", "footprint", "GB/s", "samples"});
-    for (const Limit& l : r.limits) {
-      table.add({escape_markdown(l.name), byte_count(l.footprint_bytes),
-                 number(l.bytes_per_second / 1e9), grouped(l.samples)});
-    }
-    out += "Measured limits of this machine:\n\n" + table.text();
-  }
-  if (out.empty()) return out;
-  return "## Speed\n\nGB/s counts each input read once and each output written once. Only verified "
-         "kernels compete.\n\n" + out;
-}
-
 std::string not_judged(const Results& r) {
   std::string out;
   for (const NotJudged& n : skip_reasons(r)) {
@@ -304,8 +269,8 @@ std::string to_markdown(const Results& results) {
   const Overview o = overview(results);
   return head(results, o) + markdown_claims(results) + matrix(results, o) + failures(results, o) +
          accuracy(results, o) + findings(results) + power(o) + expected(results) +
-         exponentials(results) + speed(results) + not_judged(results) + third_parties(results) +
-         environment(results);
+         exponentials(results) + markdown_speed(results) + not_judged(results) +
+         third_parties(results) + environment(results);
 }
 
 }  // namespace xent

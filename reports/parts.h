@@ -16,6 +16,8 @@ Results read_json(std::string_view);
 
 /// The ledger's sections of report.md; empty without claims.
 std::string markdown_claims(const Results&);
+/// The section on speed; empty without timings.
+std::string markdown_speed(const Results&);
 
 /// A part of the page. An empty body means that there is nothing to say, and the part is left out.
 struct Section {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/results.h"
+#include "reports/speed.h"
 
 namespace xent::report {
 
@@ -109,16 +110,6 @@ struct NotJudged {
 };
 std::vector<NotJudged> skip_reasons(const Results&);
 std::vector<NotJudged> excluded_rows(const Results&);
-
-/// Timings of one problem: those that passed by rising median, then the others.
-struct SpeedGroup {
-  std::string problem;
-  std::vector<const Timing*> timings;
-  const Timing* fastest = nullptr;  ///< of those that passed
-};
-std::vector<SpeedGroup> speed_groups(const Results&);
-/// Speed as a share of the measured limit; none where no limit was measured.
-std::optional<double> limit_share(const Timing&);
 
 /// "1.4936971 u", or "at least 1.4936971 u" of a sample; "4 u + 2.5 u |d|".
 std::string maximum_text(const ExponentialRow&, const KnownMaximum&);

@@ -142,32 +142,6 @@ std::vector<NotJudged> excluded_rows(const Results& r) {
   return out;
 }
 
-std::vector<SpeedGroup> speed_groups(const Results& r) {
-  std::vector<SpeedGroup> out;
-  for (const Timing& t : r.timings) {
-    auto group = std::find_if(out.begin(), out.end(),
-                              [&](const SpeedGroup& g) { return g.problem == t.problem; });
-    if (group == out.end()) group = out.insert(out.end(), SpeedGroup{t.problem, {}, nullptr});
-    group->timings.push_back(&t);
-  }
-  // All point into one array, so that the address keeps equal medians in their order.
-  const auto key = [](const Timing* t) {
-    return std::tuple(t->verdict != Verdict::pass, !(t->median > 0) ? HUGE_VAL : t->median, t);
-  };
-  for (SpeedGroup& g : out) {
-    std::sort(g.timings.begin(), g.timings.end(),
-              [&](const Timing* a, const Timing* b) { return key(a) < key(b); });
-    const Timing* first = g.timings.front();
-    if (first->verdict == Verdict::pass && first->median > 0) g.fastest = first;
-  }
-  return out;
-}
-
-std::optional<double> limit_share(const Timing& t) {
-  if (!(t.limit_bytes_per_second > 0) || !std::isfinite(t.limit_bytes_per_second)) return {};
-  return t.bytes_per_second / t.limit_bytes_per_second;
-}
-
 std::string maximum_text(const ExponentialRow& e, const KnownMaximum& m) {
   return (e.every > 1 ? "at least " : "") + certain_digits(m.low, m.high) + " " + m.unit;
 }

@@ -6,15 +6,14 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <set>
 #include <stdexcept>
 #include <string>
 
 #include "bench/limits/bandwidth.h"
-#include "bench/runner.h"
-#include "bench/statistics.h"
+#include "bench/stranger.h"
 #include "oracle/reference.h"
+#include "properties/domain.h"
 
 namespace xent {
 namespace {
@@ -69,85 +68,11 @@ BenchOptions quick(std::vector<Problem> problems) {
 
 Verdict passes(const Kernel&, const Problem&) { return Verdict::pass; }
 
-TEST(MinimumBytes, CountsEachInputAndOutputOnce) {
-  const auto bytes = [](const char* text) { return minimum_bytes(parse_problem(text)); };
-  // logits + labels + losses
-  EXPECT_EQ(bytes("op=ce n=10 v=100 dtype=f32 dir=fwd"), 10 * 100 * 4 + 10 * 8 + 10 * 4);
-  EXPECT_EQ(bytes("op=ce n=10 v=100 dtype=f64 dir=fwd reduction=mean"),
-            10 * 100 * 8 + 10 * 8 + 8);
-  // logits + labels + upstream + gradient
-  EXPECT_EQ(bytes("op=ce n=10 v=100 dtype=f32 dir=bwd upstream=row"),
-            2 * 10 * 100 * 4 + 10 * 8 + 10 * 4);
-  EXPECT_EQ(bytes("op=ce n=10 v=100 dtype=f32 dir=fwdbwd"),
-            2 * 10 * 100 * 4 + 10 * 8 + 10 * 4);
-  // The gradient in the output's type.
-  EXPECT_EQ(bytes("op=ce n=10 v=100 dtype=bf16 out=f32 dir=bwd"), 10 * 100 * (2 + 4) + 10 * 8);
-  EXPECT_EQ(bytes("op=kl targets=prob n=2 v=8 dtype=f32 dir=fwd"), 2 * 2 * 8 * 4 + 2 * 4);
-  EXPECT_EQ(bytes("op=entropy n=2 v=8 dtype=f32 dir=fwd"), 2 * 8 * 4 + 2 * 4);
-  EXPECT_EQ(bytes("op=lse n=2 v=8 dtype=f32 dir=fwd"), 2 * 8 * 4 + 2 * 4);
-}
-
-TEST(Statistics, QuantilesAreLinearBetweenSamples) {
-  EXPECT_EQ(quantile({3}, 0.25), 3);
-  EXPECT_EQ(quantile({4, 1, 3, 2}, 0.5), 2.5);
-  EXPECT_EQ(quantile({5, 1, 2, 3, 4}, 0.25), 2);
-  EXPECT_EQ(quantile({5, 1, 2, 3, 4}, 1), 5);
-}
-
-TEST(Limits, EveryPatternTouchesEveryWord) {
-  for (const std::size_t bytes : {64U, 128U, 4096U, 100000U, 1U << 20}) {
-    limits::Buffer buffer(bytes);
-    EXPECT_GE(buffer.bytes(), bytes);
-    EXPECT_LT(buffer.bytes(), bytes + 64);
-    std::iota(buffer.words().begin(), buffer.words().end(), 1);
-    const std::vector<std::uint64_t> before(buffer.words().begin(), buffer.words().end());
-    const std::uint64_t sum = std::accumulate(before.begin(), before.end(), std::uint64_t{0});
-    for (const limits::Pattern& pattern : limits::patterns()) {
-      const std::uint64_t got = pattern.pass(buffer.words());
-      EXPECT_EQ(got, pattern.name == limits::kRead ? sum : before[0]) << pattern.streams;
-      EXPECT_TRUE(std::equal(before.begin(), before.end(), buffer.words().begin()));
-      EXPECT_EQ(pattern.traffic, pattern.name == limits::kRead ? 1 : 2);
-    }
-  }
-}
-
-TEST(Runner, TimesComeBackToTheirJobs) {
-  int prepared = 0;
-  int slow_runs = 0;
-  volatile double sink = 0;
-  const auto work = [&sink](int n) {
-    return [&sink, n] {
-      for (int i = 0; i < n; ++i) sink = sink + 1;
-    };
-  };
-  std::set<std::string> seen;
-  RunnerOptions options{1e-6, 5, [&](const std::string& name) { seen.insert(name); }};
-  const std::vector<JobTimes> times =
-      time_jobs({{"scalar/a/b on op=ce n=1", [&] { ++prepared; }, work(10)},
-                 {"raises", [] {}, [] { throw std::runtime_error("broken"); }},
-                 {"slow", [] {},
-                  [&] {
-                    ++slow_runs;
-                    work(1000)();
-                  }}},
-                options);
-  ASSERT_EQ(times.size(), 3U);
-  EXPECT_EQ(times[0].seconds.size(), 5U);
-  EXPECT_TRUE(times[1].seconds.empty());
-  EXPECT_EQ(times[1].error, "broken");
-  EXPECT_EQ(times[2].seconds.size(), 5U);
-  for (const double t : times[2].seconds) EXPECT_GT(t, 0);
-  EXPECT_GE(prepared, 5);
-  // One warm call and at least one timed call for each repetition.
-  EXPECT_GE(slow_runs, 10);
-  EXPECT_EQ(seen, (std::set<std::string>{"scalar/a/b on op=ce n=1", "raises", "slow"}));
-}
-
 TEST(Bench, TimesEveryPassingKernelBesideItsLimit) {
   Calls a;
   Calls b;
   const std::vector<Problem> problems =
-      parse_problems("op=ce n=4 v=10,20 dtype=f32 dir=fwd,fwdbwd");
+      parse_problems("op=ce n=4 v=10,900 dtype=f32 dir=fwd,fwdbwd");
   const BenchResult result =
       bench({fake("test/a", &a), fake("test/b", &b)}, passes, quick(problems));
   EXPECT_TRUE(result.notes.empty());
@@ -163,7 +88,11 @@ TEST(Bench, TimesEveryPassingKernelBesideItsLimit) {
     EXPECT_EQ(t.minimum_bytes, minimum_bytes(p));
     EXPECT_EQ(t.bytes_per_second, t.minimum_bytes / t.median);
     EXPECT_EQ(t.logits_per_second, static_cast<double>(p.n * p.v) / t.median);
-    EXPECT_EQ(t.limit, p.wants_grad() ? limits::kReadWrite : limits::kRead);
+    EXPECT_EQ(t.limit, p.wants_grad() ? limits::kCopy : limits::kRead);
+    EXPECT_EQ(t.placement, p.wants_grad() ? "out of place" : "");
+    EXPECT_EQ(t.cache, "warm");
+    EXPECT_EQ(t.threads, 1);
+    EXPECT_EQ(t.arithmetic_seconds, 0) << "nothing was declared";
     EXPECT_GT(t.limit_bytes_per_second, 0);
   }
   EXPECT_EQ(pairs.size(), 8U);
@@ -173,6 +102,77 @@ TEST(Bench, TimesEveryPassingKernelBesideItsLimit) {
   EXPECT_GE(a.resets, 4 * 3);
   EXPECT_EQ(a.launches, a.waits);
   EXPECT_EQ(b.binds, 4);
+}
+
+/// In place: what the kernel finds where its gradient goes, and what it leaves there.
+struct InPlace {
+  int calls = 0;
+  int spoilt = 0;  ///< calls that found anything but the logits
+  int threads = 0;
+};
+
+Kernel direct(const char* name, InPlace* seen) {
+  Calls unused;
+  Kernel kernel = fake(name, &unused);
+  kernel.bind = {};  // not called
+  kernel.promises.in_place = true;
+  kernel.direct.takes = [](const Problem&) { return true; };
+  kernel.uops_per_vector = [](const Problem&, bool in_place) {
+    return VectorWork{in_place ? 18.0 : 10.0, 16};
+  };
+  kernel.path = [](const Problem&) { return "the only one"; };
+  kernel.direct.call = [seen](const Problem& p, const CallMemory& m, int threads) {
+    seen->threads = threads;
+    if (m.input != m.grad) return;
+    const auto size = static_cast<std::size_t>(p.n * p.v);
+    const TestCase c = make_case(p, "gaussian", 0);
+    const float* const logits = static_cast<const float*>(m.input);
+    ++seen->calls;
+    if (!std::equal(logits, logits + size, c.input.as<float>().begin())) ++seen->spoilt;
+    std::fill_n(static_cast<float*>(m.grad), size, 1.0F);
+  };
+  return kernel;
+}
+
+TEST(Bench, GradientsInPlaceFindTheLogitsInEachCall) {
+  InPlace seen;
+  BenchOptions options = quick(parse_problems("op=ce n=4 v=10 dtype=f32 dir=fwd,fwdbwd"));
+  options.in_place = true;
+  options.threads = 2;
+  const BenchResult result = bench({direct("test/direct", &seen)}, passes, options);
+  ASSERT_EQ(result.timings.size(), 3U) << (result.notes.empty() ? "" : result.notes[0]);
+  EXPECT_EQ(result.timings[0].limit, limits::kRead);
+  EXPECT_EQ(result.timings[1].limit, limits::kCopy);
+  EXPECT_EQ(result.timings[2].limit, limits::kReadWrite);
+  EXPECT_EQ(result.timings[1].placement, "out of place");
+  EXPECT_EQ(result.timings[2].placement, "in place");
+  EXPECT_GT(seen.calls, 3);
+  EXPECT_EQ(seen.spoilt, 0);
+  EXPECT_EQ(seen.threads, 2);
+  for (const Timing& t : result.timings) {
+    EXPECT_EQ(t.threads, 2);
+    EXPECT_EQ(t.path, "the only one");
+    EXPECT_GT(t.arithmetic_seconds, 0);
+  }
+  // The same rate, other counts.
+  const double ratio =
+      result.timings[2].arithmetic_seconds / result.timings[1].arithmetic_seconds;
+  EXPECT_NEAR(ratio, 1.8, 1e-9);
+  std::set<std::string> names;
+  for (const Limit& limit : result.limits) names.insert(limit.name);
+  EXPECT_EQ(names, (std::set<std::string>{"read", "copy", "read-write in place", "vector FMA"}));
+}
+
+TEST(Bench, InPlaceOnlyWhereItIsPromisedAndPossible) {
+  InPlace seen;
+  Kernel silent = direct("test/direct", &seen);
+  silent.promises.in_place = false;
+  BenchOptions options = quick(parse_problems("op=ce n=4 v=10 dtype=f32 dir=fwdbwd"));
+  options.in_place = true;
+  EXPECT_EQ(bench({silent}, passes, options).timings.size(), 1U);
+  options.problems = parse_problems("op=ce n=4 v=10 dtype=bf16 out=f32 dir=fwdbwd");
+  EXPECT_EQ(bench({direct("test/direct", &seen)}, passes, options).timings.size(), 1U);
+  EXPECT_EQ(seen.calls, 0);
 }
 
 /// A kernel from elsewhere, which is right in its first `right` calls of any invocation, but never
@@ -259,6 +259,25 @@ TEST(Bench, StrangersAreJudgedOnWhatTheyWereAsked) {
     EXPECT_EQ(result.timings.size(), 1U) << result.notes.back();
     EXPECT_TRUE(result.wrong.empty());
   }
+}
+
+TEST(Bench, StrangersTakeTheirMemoryAgain) {
+  const TestCase c =
+      make_case(parse_problem("op=ce n=4 v=10 dtype=f32 dir=fwd"), "gaussian", 1);
+  std::set<std::uint64_t> seeds;
+  BindOptions options;
+  options.timed = true;
+  TimedStranger right(elsewhere("x/right", 1 << 30, &seeds), c, 1, options);
+  TimedStranger late(elsewhere("x/late", 0, nullptr), c, 1, options);
+  EXPECT_TRUE(seeds.empty()) << "bound before it was called";
+  for (TimedStranger* one : {&right, &late}) {
+    EXPECT_EQ(one->times(3).size(), 3U);
+    one->let_go();
+    EXPECT_EQ(one->times(2).size(), 2U);
+    one->let_go();
+  }
+  EXPECT_EQ(right.wrong(), std::nullopt);
+  EXPECT_NE(late.wrong(), std::nullopt);
 }
 
 /// Calls in their order: the seed of the data, and how many with it at once.

@@ -116,8 +116,8 @@ class Verdicts(Cli):
         self.assertIn("skip cuda/", p.stdout)
         self.run_program("verify", "--property", "nothing.*", rc=5)
         p = self.run_program("verify", "--kernel", "highway/*", "--problem",
-                             "op=ce dtype=f32 smoothing=0.1", *QUICK, rc=5)
-        self.assertIn("smoothing is not supported", p.stdout)
+                             "op=ce dtype=f32 dialect=pytorch", *QUICK, rc=5)
+        self.assertIn("dialect=pytorch is not supported", p.stdout)
 
     def test_real_inputs(self):
         for domain in ("worked-example", "iris"):
@@ -330,6 +330,10 @@ class Reports(Cli):
         text = self.run_program("list", "kernels", "scalar/safe", "--problem",
                                 "op=kl smoothing=0.1", rc=0)
         self.assertIn("skip", text.stdout)
+        text = self.run_program("list", "kernels", "scalar/referenced", "--problem",
+                                "v=10 smoothing=0,0.1", rc=0).stdout
+        self.assertEqual(re.findall(r"; by (\w+ pass)", " ".join(text.split())),
+                         ["one pass", "two pass"])
         self.assertIn("scalar/safe", self.run_program("doctor", rc=0).stdout)
 
 

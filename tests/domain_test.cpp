@@ -57,7 +57,7 @@ const std::map<std::string, std::pair<std::uint64_t, std::uint64_t>, std::less<>
     {"offset", {0x2eadad6a440af961, 0x4856247a0e36c4a5}},
     {"ties", {0xda3a77dd8a10252b, 0xedc3d8c651afdd79}},
     {"masked", {0x15a6ce8d9ce2a8cd, 0xcf93c99e7c08b2a6}},
-    {"masked-target", {0x2adea84b7107882, 0x6dab780d33534fb8}},
+    {"masked-target", {0x480283f326991b8f, 0x6545db3201b3037a}},
     {"extreme", {0x19ec94ea211b3425, 0xff4283ccd4835510}},
     {"dyadic", {0x3e5a54bffef5c21d, 0xd9448c9118fd2c9a}},
     {"grid", {0x2ff6d9ee0afe72e9, 0xd545dc165543d328}},

@@ -26,7 +26,8 @@ EXAMPLES = {
                                   "eigen_ce/softmax": GOOD_MANNERS | {"loss.accurate"}}),
     ],
     "onednn": [
-        ("peers/libonednn_ce.so", {"onednn_ce/logsoftmax": GOOD_MANNERS}),
+        ("peers/libonednn_ce.so", {"onednn_ce/logsoftmax": GOOD_MANNERS,
+                                   "onednn_ce/softmax": GOOD_MANNERS | {"io.in-place"}}),
     ],
 }
 NEEDS = {"eigen": "Eigen 3.4 (libeigen3-dev)", "onednn": "oneDNN (libdnnl-dev)"}

@@ -48,11 +48,12 @@ void measure(const ExpFn<T>& exp, const std::vector<T>& x, double declared, Meas
     // binary32: the error of a binary64 exp is below 2^-28 u; binary64: that of expl 2^-10 u.
     using Wide = std::conditional_t<std::is_same_v<T, float>, double, long double>;
     const Wide exact = std::exp(static_cast<Wide>(x[i]));
-    const Wide error = std::abs(static_cast<Wide>(y[i]) - exact);
+    const Wide gap = std::abs(static_cast<Wide>(y[i]) - exact);
+    const Wide error = std::isnan(gap) ? std::numeric_limits<Wide>::infinity() : gap;
     m.largest = std::max(m.largest, y[i]);
     if (exact >= static_cast<Wide>(L::min())) {
       const double relative = static_cast<double>(error / exact) / u;
-      if (!(relative <= m.normal)) {
+      if (relative > m.normal) {
         m.normal = relative;
         m.at = x[i];
       }

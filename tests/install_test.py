@@ -25,6 +25,24 @@ def readme_project():
     return head + snippet + "target_link_libraries(my_ce PRIVATE m)\n"
 
 
+# The gradient of two equal logits, and a class that is none.
+CALLED_FROM_C = """
+#include <stdio.h>
+#include "xentcheck/kernels.h"
+int main(void) {
+  const float logits[] = {3, 3, 3, 3};
+  const int64_t targets[] = {0, 2};
+  float grad[4];
+  xentcheck_ce_options o = XENTCHECK_CE_OPTIONS;
+  if (xentcheck_ce(logits, targets, 1, 2, NULL, grad, &o) != XENTCHECK_CE_OK) return 1;
+  printf("%g %g\\n", (double)grad[0], (double)grad[1]);
+  if (xentcheck_ce(logits, targets, 2, 2, NULL, grad, &o) != XENTCHECK_CE_WRONG_ARGUMENT) return 2;
+  puts(xentcheck_ce_error());
+  return 0;
+}
+"""
+
+
 class Installed(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -57,11 +75,12 @@ class Installed(unittest.TestCase):
                   "libexec/xentcheck/xentcheck_host.py", "libexec/xentcheck/xentcheck_builtin.so"}
         self.assertLessEqual(wanted, found)
         self.assertEqual([p for p in found if "__pycache__" in p], [])
-        headers = [p for p in found if p.endswith(".h")]
-        self.assertEqual(headers, ["include/xentcheck/kernel.h"])
+        headers = {p for p in found if p.endswith((".h", ".hpp"))}
+        self.assertEqual(headers, {"include/xentcheck/kernel.h", "include/xentcheck/kernels.h",
+                                   "include/xentcheck/kernels.hpp"})
 
     def test_nothing_knows_where_it_was_built(self):
-        texts = [p for p in self.prefix.rglob("*") if p.suffix in (".cmake", ".py", ".h")]
+        texts = [p for p in self.prefix.rglob("*") if p.suffix in (".cmake", ".py", ".h", ".hpp")]
         self.assertGreater(len(texts), 2)
         for path in texts:
             for place in (SOURCE, BUILD, self.top):
@@ -85,6 +104,30 @@ class Installed(unittest.TestCase):
         for name in ("template", "five_lines", "full"):
             says = self.done(self.program, "verify", "--library", build / f"lib{name}.so", *QUICK)
             self.assertRegex(says, rf"pass +{name}/")
+
+    def test_a_program_that_trains_with_our_kernels(self):
+        shutil.copytree(SOURCE / "examples/train", self.top / "train")
+        build, _ = self.configured("train")
+        self.done(CMAKE, "--build", build)
+        steps = [line.split() for line in self.done(build / "train").splitlines()]
+        losses = [float(line[3]) for line in steps]
+        self.assertGreater(len(losses), 2)
+        self.assertEqual(losses, sorted(losses, reverse=True))
+        self.assertEqual([steps[0][5], steps[-1][5]], ["100", "300"], "all classes are learnt")
+
+    def test_our_kernels_from_c(self):
+        (self.top / "called").mkdir()
+        (self.top / "called/main.c").write_text(CALLED_FROM_C)
+        (self.top / "called/CMakeLists.txt").write_text(
+            "cmake_minimum_required(VERSION 3.20)\nproject(called LANGUAGES C CXX)\n"
+            "set(CMAKE_C_STANDARD 11)\nset(CMAKE_C_EXTENSIONS OFF)\n"
+            "find_package(xentcheck REQUIRED COMPONENTS kernels)\nadd_executable(called main.c)\n"
+            "target_compile_options(called PRIVATE -Wall -Wextra -Wpedantic -Werror)\n"
+            "target_link_libraries(called PRIVATE xentcheck::kernels)\n")
+        build, _ = self.configured("called")
+        self.done(CMAKE, "--build", build)
+        self.assertEqual(self.done(build / "called").splitlines(),
+                         ["-0.5 0.5", "xentcheck_ce: targets[1] is 2: a class is from 0 to 1"])
 
     def test_a_python_function(self):
         shutil.copy(SOURCE / "examples/numpy/cross_entropy.py", self.top / "my_ce.py")

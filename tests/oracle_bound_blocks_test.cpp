@@ -10,6 +10,7 @@
 #include "oracle/bound.h"
 #include "oracle/bound_blocks.h"
 #include "oracle/bound_row.h"
+#include "oracle/bound_target.h"
 #include "oracle/simd/rows.h"
 #include "tests/oracle_random_case.h"
 
@@ -20,20 +21,29 @@ namespace {
 
 using namespace oracle_tests;
 
-/// One element of one row in one form of p and of the target.
+/// How p and the target's gradient are put together.
+struct Form {
+  GradForm grad;
+  TargetForm target;
+  bool minus_target = false;
+};
+
+/// One element of one row in one form.
 class OneElement {
  public:
   OneElement(Reference& ref, const ErrorBudget& budget, std::int64_t row, std::int64_t j,
-             GradForm grad, TargetForm target)
+             Form form)
       : ground_(budget, ref.test_case().problem.v),
         s_(ref, ground_, row),
+        shift_(s_),
         c_(ref.test_case()),
         p_(c_.problem),
         j_(j),
-        grad_(grad),
-        target_(target),
-        probability_(
-            s_.probability(grad, magnitude_upper(ref.probability(row, j)), s_.gap(j))) {}
+        form_(form),
+        probability_(probability(magnitude_upper(ref.probability(row, j)), s_.gap(j))) {}
+
+  bool may_subtract_target() const { return shift_.possible(); }
+  bool must_subtract_target() const { return shift_.certain(); }
 
   /// In nats, before unit, upstream and reduction.
   Rounded gradient() const {
@@ -44,6 +54,16 @@ class OneElement {
   }
 
  private:
+  /// L7, L40.
+  Rounded probability(double p, double gap) const {
+    if (!form_.minus_target) return s_.probability(form_.grad, p, gap);
+    const double away =
+        std::min(std::fabs(gap - shift_.distance()) + shift_.slack(), shift_.farthest());
+    const double bracket = s_.b.exp_rel + ground_.exp_slope * away + shift_.of_quotient();
+    const double error = shift_.factor() * (s_.a.u() * p * bracket + shift_.absolute());
+    return {p, error * kOutward + kLeast + p * std::expm1(2 * s_.delta)};
+  }
+
   /// f'(x_j).
   Rounded chain() const {
     const Rounded scale = s_.a.constant(p_.scale);
@@ -54,7 +74,8 @@ class OneElement {
   /// L8.
   Rounded target() const {
     const double g = s_.f.rest / s_.f.sum * kOutward;
-    if (target_ == TargetForm::naive) {
+    if (form_.minus_target) return {g, shift_.target_error()};
+    if (form_.target == TargetForm::naive) {
       return {g, probability_.error + s_.a.u() * (g + probability_.error)};
     }
     const double error = s_.r.rigorous(g * (s_.r.sigma_rest() + s_.r.sigma() + 2),
@@ -84,8 +105,8 @@ class OneElement {
 
   /// L15: q = sum p_k v_k.
   Rounded mean_direction() const {
-    const ProbabilityError e = probability_error(s_, grad_, 1, 0);
-    const double slope = 1 + s_.b.exp_arg + (grad_ == GradForm::shifted ? 1 : 0);
+    const ProbabilityError e = probability_error(s_, form_.grad, 1, 0);
+    const double slope = 1 + s_.b.exp_arg + (form_.grad == GradForm::shifted ? 1 : 0);
     const double bracket = s_.f.direction * e.bracket + slope * s_.f.direction_gap;
     Rounded mean{s_.f.direction,
                  s_.r.rigorous(bracket, e.absolute * s_.f.direction_size, e.extra_tau)};
@@ -112,11 +133,11 @@ class OneElement {
 
   Ground ground_;
   RowOfLogits s_;
+  TargetShift shift_;
   const TestCase& c_;
   const Problem& p_;
   std::int64_t j_;
-  GradForm grad_;
-  TargetForm target_;
+  Form form_;
   Rounded probability_;
 };
 
@@ -127,9 +148,12 @@ Rounded widest(Reference& ref, const ErrorBudget& b, std::int64_t row, std::int6
     for (const TargetForm target : {TargetForm::naive, TargetForm::accurate}) {
       const bool any = b.grad == GradForm::any && grad != GradForm::difference;
       if ((b.grad != grad && !any) || (b.target != target && b.target != TargetForm::any)) continue;
-      worst = larger(worst, OneElement(ref, b, row, j, grad, target).gradient());
+      const OneElement e(ref, b, row, j, {grad, target});
+      if (!e.must_subtract_target()) worst = larger(worst, e.gradient());
     }
   }
+  const OneElement e(ref, b, row, j, {GradForm::quotient, TargetForm::accurate, true});
+  if (e.may_subtract_target()) worst = larger(worst, e.gradient());
   return worst;
 }
 
@@ -160,6 +184,8 @@ ErrorBudget random_budget(Draw& draw) {
   b.output = draw.one_of({b.accumulate, DType::f32, DType::bf16});
   b.flush_to_zero = draw.below(4) == 0;
   if (draw.below(6) == 0) b.exp_cutoff = draw.one_of({-20.0, -87.25});
+  if (draw.below(3) == 0) b.shift = Shift::target;
+  b.shift_limit = draw.one_of({1e37, 1e4, 4.0});
   return b;
 }
 

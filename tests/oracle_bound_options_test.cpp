@@ -85,6 +85,8 @@ ErrorBudget random_forms(Draw& draw) {
   b.loss = draw.one_of({LossForm::shifted, LossForm::lse, LossForm::accurate});
   b.grad = draw.one_of({GradForm::quotient, GradForm::difference, GradForm::shifted});
   b.target = draw.one_of({TargetForm::naive, TargetForm::accurate});
+  if (draw.below(3) == 0) b.shift = Shift::target;
+  if (draw.below(3) == 0) b.shift_limit = 20;
   if (b.loss == LossForm::accurate) b.log_abs = 0;
   return b;
 }
@@ -96,11 +98,12 @@ void attack(Ratios& ratios, Draw& draw, const TestCase& c, const std::string& op
   const bool reduced = p.reduction != Reduction::none;
   for (int k = 0; k < 10; ++k) {
     const ErrorBudget b = random_forms(draw);
+    const char* shift = op == "ce" && b.shift == Shift::target ? " minus target" : "";
     Noise noise(b, draw.bits(), draw.below(3) == 0);
     NoisyKernel kernel(c, b, noise);
     for (std::int64_t r = 0; r < (reduced ? 1 : p.n) && p.wants_loss(); ++r) {
       if (!ref.loss(r).is_number() || (!reduced && !counts(ref, r))) continue;
-      ratios.see(op + " loss", reduced ? kernel.loss() : kernel.row_loss(r), ref.loss(r, 1),
+      ratios.see(op + shift + " loss", reduced ? kernel.loss() : kernel.row_loss(r), ref.loss(r, 1),
                  loss_bound(ref, b, r), b, to_text(p));
     }
     for (std::int64_t r = 0; r < p.n && p.wants_grad(); ++r) {
@@ -109,7 +112,8 @@ void attack(Ratios& ratios, Draw& draw, const TestCase& c, const std::string& op
         continue;
       }
       const std::string what = p.dir == Dir::hvp ? " hvp" : " grad";
-      ratios.see(op + what, kernel.grad(r, j), ref.grad(r, j, 1), grad_bound(ref, b, r, j), b,
+      ratios.see(op + shift + what, kernel.grad(r, j), ref.grad(r, j, 1),
+                 grad_bound(ref, b, r, j), b,
                  to_text(p) + " r=" + std::to_string(r) + " j=" + std::to_string(j));
     }
   }

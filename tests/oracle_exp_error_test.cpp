@@ -162,6 +162,25 @@ TEST_F(ExpError, TheOneExactValueIsExact) {
   EXPECT_EQ(e.relative.hi, 2 * (1 + 0x1p-48));
 }
 
+// b |x| u exp x is granted beside the absolute error, as the bounds do.
+TEST_F(ExpError, TheSlopeCountsBelowTheNormalRangeToo) {
+  const Tried r = try_from(-87.34f, 3001, [](float x) {
+    return static_cast<float>(std::exp(static_cast<double>(x)) * (1 + 20 * 0x1p-24));
+  });
+  EXPECT_EQ(judge(exp_errors(r.x, r.y, budget(2)), kGood, budget(2)), Verdict::fail);
+  EXPECT_EQ(judge(exp_errors(r.x, r.y, budget(2, 0.1)), kGood, budget(2, 0.1)), Verdict::fail);
+  const ExpErrors e = exp_errors(r.x, r.y, budget(2, 0.25));
+  EXPECT_EQ(judge(e, kGood, budget(2, 0.25)), Verdict::pass);
+  double most = 0;
+  for (std::size_t i = 0; i < r.x.size(); ++i) {
+    const double slope = 0.25 * std::fabs(r.x[i]) * 0x1p125 * std::exp(double{r.x[i]});
+    most = std::max(most, Exact(r.x[i]).absolute(r.y[i]) - slope);
+  }
+  EXPECT_GE(e.tiny.hi, most);
+  EXPECT_LE(e.tiny.hi - most, kWidth);
+  EXPECT_LE(e.tiny.lo, most);
+}
+
 TEST_F(ExpError, BelowTheNormalRangeErrorsAreAbsolute) {
   const auto flushing = [](float x) { return rounded(x) < 0x1p-126f ? 0 : rounded(x); };
   const Tried r = try_from(-87.336f, 4001, flushing);
@@ -215,6 +234,22 @@ TEST_F(ExpError, OverflowIsRightOnlyWhereItIs) {
   EXPECT_LE(e.relative.lo, 0x1p24);
   EXPECT_GE(e.relative.hi, 0x1p24);
   EXPECT_EQ(judge(e, kGood, budget(1)), Verdict::fail);
+}
+
+TEST_F(ExpError, FarAboveWhateverEndsASumMinusTheTargetIsRight) {
+  ErrorBudget b = budget(1);
+  b.shift = Shift::target;
+  const auto judged = [&](float first, float wrong) {
+    Tried r = try_from(first, 1000, rounded);
+    r.y[700] = wrong;
+    return judge(exp_errors(r.x, r.y, b), kGood, b);
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const float first : {88.001f, 88.73f, 100.0f, 1e30f}) {
+    for (const float y : {1.1e37f, nan, kInf, -kInf}) EXPECT_EQ(judged(first, y), Verdict::pass);
+    for (const float y : {0.9e37f, 0.0f, -2e37f}) EXPECT_EQ(judged(first, y), Verdict::fail) << y;
+  }
+  for (const float y : {1.1e37f, nan, kInf}) EXPECT_EQ(judged(87.99f, y), Verdict::fail) << y;
 }
 
 TEST_F(ExpError, NoNumberIsInfinitelyWrong) {

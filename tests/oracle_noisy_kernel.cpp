@@ -45,6 +45,24 @@ std::vector<double> NoisyKernel::masses(std::int64_t row) {
   return a;
 }
 
+/// Shift::target, where the sum of the others is in its range.
+void NoisyKernel::subtract_target(Softmax& s) {
+  const double z_y = s.z[static_cast<std::size_t>(s.y)];
+  double rest = 0;
+  std::vector<double> e;
+  for (std::size_t j = 0; j < s.z.size(); ++j) {
+    e.push_back(n_.exp(n_.sub(s.z[j], z_y)));
+    if (static_cast<std::int64_t>(j) != s.y) rest = rest == 0 ? e.back() : n_.add(rest, e.back());
+  }
+  s.by_target = rest < b_.shift_limit && rest > 0;
+  if (!s.by_target) return;
+  s.e = e;
+  s.m = z_y;
+  s.rest = rest;
+  s.s = n_.add(1, rest);
+  s.lse = n_.add(z_y, n_.log1p(rest));
+}
+
 NoisyKernel::Softmax NoisyKernel::softmax(std::int64_t row) {
   const Problem& p = c_.problem;
   Softmax s;
@@ -75,11 +93,14 @@ NoisyKernel::Softmax NoisyKernel::softmax(std::int64_t row) {
   s.lse = n_.add(s.m, n_.log(s.s));
   if (p.takes_targets() && p.op != Op::mse_softmax) s.a = masses(row);
   for (const double a : s.a) s.mass = n_.add(s.mass, a);
+  const bool one_class = p.op == Op::ce && s.y >= 0 && p.smoothing == 0 && p.dir != Dir::hvp;
+  if (b_.shift == Shift::target && one_class) subtract_target(s);
   return s;
 }
 
 double NoisyKernel::probability(const Softmax& s, std::int64_t j) {
   const auto k = static_cast<std::size_t>(j);
+  if (s.by_target) return n_.mul(s.e[k], n_.div(1, s.s));
   if (b_.grad == GradForm::difference) return n_.exp(n_.sub(s.z[k], s.lse));
   if (b_.grad == GradForm::shifted) {
     return n_.exp(n_.sub(n_.sub(s.z[k], s.m), n_.log(s.s)));
@@ -96,7 +117,8 @@ double NoisyKernel::softmax_loss(std::int64_t row) {
   double loss = 0;
   if (indexed) {
     const double z = s.z[static_cast<std::size_t>(s.y)];
-    if (b_.loss == LossForm::lse) loss = n_.sub(s.lse, z);
+    if (s.by_target) loss = n_.log1p(s.rest);
+    else if (b_.loss == LossForm::lse) loss = n_.sub(s.lse, z);
     else if (b_.loss == LossForm::accurate && z == s.m) loss = n_.log1p(s.rest);
     else loss = n_.add(n_.sub(s.m, z), n_.log(s.s));
     if (p.weights) loss = n_.mul(c_.weight_of(s.y), loss);
@@ -119,8 +141,8 @@ double NoisyKernel::logit_gradient(const Softmax& s, std::int64_t j) {
   double g = 0;
   if (s.y >= 0 && p.smoothing == 0) {
     if (j != s.y) g = probability(s, j);
-    else if (b_.target == TargetForm::accurate) g = -n_.mul(s.rest, n_.div(1, s.s));
-    else g = n_.sub(probability(s, j), 1);
+    else if (!s.by_target && b_.target == TargetForm::naive) g = n_.sub(probability(s, j), 1);
+    else g = -n_.mul(s.rest, n_.div(1, s.s));
     if (p.weights) g = n_.mul(c_.weight_of(s.y), g);
   } else {
     g = n_.sub(n_.mul(s.mass, probability(s, j)), s.a[static_cast<std::size_t>(j)]);

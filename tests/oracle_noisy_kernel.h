@@ -68,8 +68,10 @@ class NoisyKernel {
     std::vector<double> z, e, a, t;  ///< logits, exponentials, masses, tanh of softcap
     double m = 0, s = 0, rest = 0, below = 0, lse = 0, mass = 0;
     std::int64_t y = -1;
+    bool by_target = false;  ///< m is the target's logit, s is 1 + rest
   };
   Softmax softmax(std::int64_t row);
+  void subtract_target(Softmax&);
   double probability(const Softmax&, std::int64_t j);
   double softmax_loss(std::int64_t row);
   double logit_gradient(const Softmax&, std::int64_t j);

@@ -68,8 +68,9 @@ double SimulatedKernel::exp_of(double d, Part part) const {
   if (d < budget_.exp_cutoff) return sign(part) > 0 ? std::exp(budget_.exp_cutoff) : 0;
   if (d == -kInf) return 0;
   const double e = std::exp(d);
-  if (e < least_normal_) return below_normal(e, std::max(1.0, budget_.exp_rel) * least_, part);
-  return e * (1 + sign(part) * (budget_.exp_rel + budget_.exp_arg * std::fabs(d)) * u_);
+  const double relative = (budget_.exp_rel + budget_.exp_arg * std::fabs(d)) * u_;
+  if (e >= least_normal_) return e * (1 + sign(part) * relative);
+  return below_normal(e, std::max(1.0, budget_.exp_rel) * least_ + relative * e, part);
 }
 
 double SimulatedKernel::log_of(double x, Part part) const {
@@ -214,7 +215,20 @@ double SimulatedKernel::lse(const Row& z) const {
   return rounded(r.m + log_of(r.s, Part::log_one), Part::last);
 }
 
+std::optional<double> SimulatedKernel::others(const Row& z, std::int64_t y) const {
+  if (budget_.shift != Shift::target) return {};
+  const double z_y = z[static_cast<std::size_t>(y)];
+  std::vector<double> terms;
+  for (std::size_t j = 0; j < z.size(); ++j) {
+    const double d = rounded(z[j] - z_y, z[j] > z_y ? Part::sub_rest : Part::sub_below);
+    terms.push_back(static_cast<std::int64_t>(j) == y ? 0 : exp_of(d, Part::exp_rest));
+  }
+  const double s = sum(terms, budget_.order, Part::add_rest);
+  return s < budget_.shift_limit && s > 0 ? std::optional(s) : std::nullopt;
+}
+
 double SimulatedKernel::loss(const Row& z, std::int64_t y) const {
+  if (const auto s = others(z, y)) return log1p_of(*s);
   const Sums r = sums(z, y);
   const double z_y = z[static_cast<std::size_t>(y)];
   if (budget_.loss == LossForm::accurate && z_y == r.m) return log1p_of(r.t);
@@ -225,14 +239,15 @@ double SimulatedKernel::loss(const Row& z, std::int64_t y) const {
   return rounded(rounded(r.m - z_y, Part::sub_focus) + log_s, Part::last);
 }
 
+double SimulatedKernel::quotient(double x, double divisor) const {
+  if (sign(Part::reciprocal) < 0) return rounded(x / divisor, Part::quotient);
+  return rounded(x * rounded(1 / divisor, Part::quotient), Part::last);
+}
+
 double SimulatedKernel::probability(const Row& z, std::int64_t j, const Sums& r) const {
   const double z_j = z[static_cast<std::size_t>(j)];
   const double d = rounded(z_j - r.m, Part::sub_focus);
-  if (budget_.grad == GradForm::quotient) {
-    const double e = exp_of(d, Part::exp_focus);
-    if (sign(Part::reciprocal) < 0) return rounded(e / r.s, Part::quotient);
-    return rounded(e * rounded(1 / r.s, Part::quotient), Part::last);
-  }
+  if (budget_.grad == GradForm::quotient) return quotient(exp_of(d, Part::exp_focus), r.s);
   const double log_s = log_of(r.s, Part::log_one);
   if (budget_.grad == GradForm::shifted) {
     return exp_of(rounded(d - log_s, Part::last), Part::exp_focus);
@@ -242,13 +257,18 @@ double SimulatedKernel::probability(const Row& z, std::int64_t j, const Sums& r)
 }
 
 double SimulatedKernel::gradient(const Row& z, std::int64_t y, std::int64_t j) const {
+  if (const auto s = others(z, y)) {
+    const double z_y = z[static_cast<std::size_t>(y)], z_j = z[static_cast<std::size_t>(j)];
+    const double all = rounded(1 + *s, Part::mul);
+    if (j == y) return -quotient(*s, all);
+    return quotient(exp_of(rounded(z_j - z_y, Part::sub_focus), Part::exp_focus), all);
+  }
   const Sums r = sums(z, y);
   if (j != y) return probability(z, j, r);
   if (budget_.target == TargetForm::naive) {
     return rounded(probability(z, j, r) - 1, Part::last);
   }
-  if (sign(Part::reciprocal) < 0) return -rounded(r.t / r.s, Part::quotient);
-  return -rounded(r.t * rounded(1 / r.s, Part::quotient), Part::last);
+  return -quotient(r.t, r.s);
 }
 
 double SimulatedKernel::scaled(double g, const Problem& p, double upstream) const {

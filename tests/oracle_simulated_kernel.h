@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/error_budget.h"
@@ -13,14 +14,15 @@ namespace xent::oracle_tests {
 /// Roles of operations; each has a sign in which its errors go.
 enum class Part : unsigned {
   sub_focus, sub_rest, exp_focus, exp_rest, add_focus, add_rest, mul, log_one, log_two, quotient,
-  last, scale, reciprocal, order_of_scaling, count
+  last, scale, reciprocal, order_of_scaling, sub_below, count
 };
 
 /// A kernel that errs as much as its budget allows. Soft: each operation is moved by the whole
 /// unit roundoff (what a float provably keeps, such as 1 + tiny = 1, is kept). Otherwise additions,
 /// products and quotients are rounded to the accumulation format and only exp and log are moved.
 /// Doubles carry the numbers: accumulation is f32 or narrower. exp(0) is 1 unless exp_of_zero_errs:
-/// then it is the float that is farthest from 1 within the budget.
+/// then it is the float that is farthest from 1 within the budget. With Shift::target logits above
+/// and below the target's err apart.
 class SimulatedKernel {
  public:
   SimulatedKernel(const ErrorBudget& budget, bool soft, std::uint64_t signs,
@@ -60,6 +62,9 @@ class SimulatedKernel {
   void take(Lane&, double z_j, bool is_target) const;
   Lane merged(const Lane&, const Lane&) const;
   double probability(const Row& z, std::int64_t j, const Sums&) const;
+  /// S of Shift::target, or none where the maximum is subtracted.
+  std::optional<double> others(const Row& z, std::int64_t y) const;
+  double quotient(double x, double divisor) const;
   double divergence_term(double p, double q) const;
 
   ErrorBudget budget_;

@@ -49,12 +49,12 @@ auto members(const PropertyInfo& x) {
   return std::tie(a, b, c);
 }
 auto members(const Timing& x) {
-  const auto& [a, b, c, d, e, f, g, h, i, j, k, l] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l);
+  const auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q);
 }
 auto members(const Limit& x) {
-  const auto& [a, b, c, d] = x;
-  return std::tie(a, b, c, d);
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
 }
 auto members(const Environment& x) {
   const auto& [a, b, c, d, e, f, g, h] = x;
@@ -184,8 +184,11 @@ const char* const kDocument = R"({"schema": 1, "expectations": false, "strict": 
     "replay": "l", "cases": 4}],
   "timings": [{"kernel": "k", "problem": "op=ce", "verdict": "inconclusive", "samples": 9,
     "median": 1, "low": 2, "high": 3, "minimum_bytes": 4, "bytes_per_second": 5,
-    "limit_bytes_per_second": 6, "limit": "read", "logits_per_second": 7}],
-  "limits": [{"name": "read", "footprint_bytes": 10, "bytes_per_second": 11, "samples": 12}],
+    "limit_bytes_per_second": 6, "limit": "read", "logits_per_second": 7,
+    "placement": "in place", "threads": 2, "cache": "warm", "path": "p",
+    "arithmetic_seconds": 0.5}],
+  "limits": [{"name": "read", "footprint_bytes": 10, "bytes_per_second": 11, "samples": 12,
+    "threads": 2, "pattern": "8 streams", "operations_per_second": 13}],
   "notes": ["n"], "of_a_later_version": {"ignored": [1, 2]}})";
 
 Results document() {
@@ -206,8 +209,9 @@ Results document() {
           {{"k", Verdict::pass, "-inf to 0", 4, 2, 1.5, 0.5,
             {{"w", 1, inf, "u", "-0x1p+0", "0x1p-1"}}, {"f"}}},
           {{"k", "i.d", "m", "w", "1.case", "l", 4}},
-          {{"k", "op=ce", Verdict::inconclusive, 9, 1, 2, 3, 4, 5, 6, "read", 7}},
-          {{"read", 10, 11, 12}}, {"n"}};
+          {{"k", "op=ce", Verdict::inconclusive, 9, 1, 2, 3, 4, 5, 6, "read", 7, "in place", 2,
+            "warm", "p", 0.5}},
+          {{"read", 10, 11, 12, 2, "8 streams", 13}}, {"n"}};
 }
 
 std::string without(const std::string& key) {

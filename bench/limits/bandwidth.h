@@ -25,24 +25,27 @@ class Buffer {
   std::unique_ptr<std::uint64_t[], Free> memory_;
 };
 
-/// Touches every word once. The result keeps the work from being left out: reads give the sum of
-/// the words modulo 2^64, in-place passes the first word.
-using Pass = std::uint64_t (*)(std::span<std::uint64_t>);
+/// Touches every word once, of as many as both spans have if it uses both; they start on blocks of
+/// 64 bytes. Reads give the sum of the words of `from` modulo 2^64, copies and passes in place
+/// (over `to`) the first word of `to`: the result keeps the work from being left out.
+using Pass = std::uint64_t (*)(std::span<const std::uint64_t> from, std::span<std::uint64_t> to);
 
-/// A way to move through a buffer at full speed.
+/// A way to move through memory at full speed.
 struct Pattern {
-  std::string_view name;  ///< of the limit: "read", "read-write in place"
-  std::int64_t streams;   ///< pages walked at the same time
-  std::int64_t traffic;   ///< bytes moved for each byte of the buffer: 1 or 2
+  std::string_view limit;  ///< that it is tried for: kRead, ...
+  std::string_view name;   ///< "8 streams, prefetch"; unique for a limit
+  std::int64_t traffic;    ///< bytes moved for each byte of the memory: 1 or 2
   Pass pass;
 };
 
 inline constexpr std::string_view kRead = "read";
+inline constexpr std::string_view kCopy = "copy";
 inline constexpr std::string_view kReadWrite = "read-write in place";
 
-/// One stream and several for each limit; the faster is the limit. Several concurrent pages keep
-/// more misses in flight than one, while caches are served best by one. The in-place passes add a
-/// number to each word that is 0, which the compiler can't know.
+/// Several for each limit; the fastest is the limit. Several concurrent streams keep more misses in
+/// flight than one, software prefetch more again on some machines, while caches are served best by
+/// one. Copies are tried with stores past the caches and through them. Passes in place add a number
+/// to each word that is 0, which the compiler can't know.
 std::span<const Pattern> patterns();
 
 }  // namespace xent::limits

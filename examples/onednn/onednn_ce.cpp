@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cross-entropy as users of oneDNN put it together: its logsoftmax, the target's log-probability
-// negated, and its backward pass, which is given -g at the target and 0 elsewhere. The operator is
-// ONNX's SoftmaxCrossEntropyLoss. Everything that rounds runs in oneDNN, but for sums and means of
-// losses (double, rounded once).
+// Cross-entropy as users of oneDNN put it together, in two ways. `logsoftmax`: its logsoftmax, the
+// target's log-probability negated, and its backward pass, which is given -g at the target and 0
+// elsewhere; everything that rounds runs in oneDNN, but for sums and means of losses (double,
+// rounded once). `softmax`: its softmax where the gradient goes, the target's entry less 1, the
+// loss -log of that probability: half the traffic, and infinite where the probability is 0. The
+// operator is ONNX's SoftmaxCrossEntropyLoss.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "oneapi/dnnl/dnnl.hpp"
@@ -45,6 +49,11 @@ Backward::primitive_desc backward_of(const memory::desc& d, const dnnl::engine& 
                                      const Forward::primitive_desc& forward) {
   return {e, kLog, d, d, d, 1, forward};
 }
+
+using Softmax = dnnl::softmax_forward;
+Softmax::primitive_desc softmax_of(const memory::desc& d, const dnnl::engine& e) {
+  return {e, dnnl::prop_kind::forward_inference, dnnl::algorithm::softmax_accurate, d, d, 1};
+}
 #else
 using Forward = dnnl::logsoftmax_forward;
 using Backward = dnnl::logsoftmax_backward;
@@ -56,11 +65,20 @@ Backward::primitive_desc backward_of(const memory::desc& d, const dnnl::engine& 
                                      const Forward::primitive_desc& forward) {
   return {{d, d, 1}, e, forward};
 }
+
+using Softmax = dnnl::softmax_forward;
+Softmax::primitive_desc softmax_of(const memory::desc& d, const dnnl::engine& e) {
+  return {{dnnl::prop_kind::forward_inference, d, 1}, e};
+}
 #endif
 
 struct Plan {
-  explicit Plan(const Problem& p) : layout(layout_of(p)) {
+  Plan(const Problem& p, bool log) : layout(layout_of(p)) {
     if (p.n == 0) return;
+    if (!log) {
+      softmax = Softmax(softmax_of(layout, engine));
+      return;
+    }
     const auto description = forward_of(layout, engine);
     forward = Forward(description);
     if (p.dir != XENTCHECK_DIR_FWD) backward = Backward(backward_of(layout, engine, description));
@@ -71,6 +89,7 @@ struct Plan {
   memory::desc layout;
   Forward forward;
   Backward backward;
+  Softmax softmax;
 };
 
 /// binary32, with reductions; or bfloat16, where a loss is a log-probability with the other sign.
@@ -97,10 +116,11 @@ int supports(const Problem* p, xentcheck_message* m) {
   return XENTCHECK_OK;
 }
 
+template <bool kLogs>
 int prepare(const Problem* p, std::int32_t threads, void** state, xentcheck_message* m) {
   try {
     if (omp_set_num_threads != nullptr) omp_set_num_threads(threads);
-    *state = new Plan(*p);
+    *state = new Plan(*p, kLogs);
     return XENTCHECK_OK;
   } catch (const dnnl::error& e) {
     const bool lacks = e.status == dnnl_unimplemented;
@@ -195,11 +215,61 @@ void run(Plan& plan, const Problem& p, const xentcheck_tensors& x) {
                                       {DNNL_ARG_DIFF_SRC, at(x.grad)}});
 }
 
+float as_float(float x) { return x; }
+float as_float(std::uint16_t x) {
+  const std::uint32_t bits = std::uint32_t{x} << 16;
+  float f;
+  std::memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+/// To the nearest, ties to even; of numbers up to 800, no NaN.
+void put(float x, float* to) { *to = x; }
+void put(float x, std::uint16_t* to) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  *to = static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+/// The softmax is where the gradient goes, in the workspace if none is asked for.
+template <class T>
+void run_softmax(Plan& plan, const Problem& p, const xentcheck_tensors& x) {
+  const auto* labels = static_cast<const std::int64_t*>(x.target);
+  auto* s = static_cast<T*>(x.grad != nullptr ? x.grad : x.workspace);
+  const auto at = [&plan](const void* data) {
+    return memory(plan.layout, plan.engine, const_cast<void*>(data));
+  };
+  if (p.n > 0) {
+    plan.softmax.execute(plan.stream, {{DNNL_ARG_SRC, at(x.input)}, {DNNL_ARG_DST, at(s)}});
+    plan.stream.wait();
+  }
+  for (std::int64_t r = 0; r < p.n; ++r) {
+    const bool none = ignored(p, labels[r]);
+    T* const own = none ? nullptr : s + place(p, r, labels[r]);
+    const float probability = none ? 1 : as_float(*own);
+    if (x.loss != nullptr) put(-std::log(probability) + 0.0F, static_cast<T*>(x.loss) + r);
+    if (x.grad == nullptr) continue;
+    if (none) std::fill_n(s + place(p, r, 0), p.v, T(0));
+    else put(probability - 1, own);
+  }
+}
+
+int supports_softmax(const Problem* p, xentcheck_message* m) {
+  if (p->layout == XENTCHECK_LAYOUT_BCT || p->reduction != XENTCHECK_REDUCTION_NONE ||
+      p->upstream != XENTCHECK_UPSTREAM_ONE) {
+    return say(m, XENTCHECK_UNSUPPORTED, "rows as they come, a loss for each row only");
+  }
+  return supports(p, m);
+}
+
+template <bool kLogs>
 int launch(void* state, const Problem* p, const xentcheck_tensors* x, void*,
            xentcheck_message* m) {
   try {
     Plan& plan = *static_cast<Plan*>(state);
-    p->dtype == XENTCHECK_DTYPE_F32 ? run<float>(plan, *p, *x) : run<std::uint16_t>(plan, *p, *x);
+    const bool wide = p->dtype == XENTCHECK_DTYPE_F32;
+    if (kLogs) wide ? run<float>(plan, *p, *x) : run<std::uint16_t>(plan, *p, *x);
+    else wide ? run_softmax<float>(plan, *p, *x) : run_softmax<std::uint16_t>(plan, *p, *x);
     return XENTCHECK_OK;
   } catch (const std::exception& e) {
     return say(m, XENTCHECK_FAILED, e.what());
@@ -215,16 +285,19 @@ int wait(void* state, void*, xentcheck_message* m) {
   }
 }
 
-xentcheck_kernel logsoftmax() {
+template <bool kLogs>
+xentcheck_kernel kernel() {
   xentcheck_kernel k = {};
   k.struct_size = sizeof k;
-  k.name = "logsoftmax";
-  k.summary = "oneDNN: logsoftmax, the target's entry negated; its backward pass";
+  k.name = kLogs ? "logsoftmax" : "softmax";
+  k.summary = kLogs ? "oneDNN: logsoftmax, the target's entry negated; its backward pass"
+                    : "oneDNN: softmax, -log of the target's entry; that entry less 1";
   k.dialect = "onnx";
-  k.supports = supports;
-  k.prepare = prepare;
+  k.promises = XENTCHECK_IN_PLACE;
+  k.supports = kLogs ? supports : supports_softmax;
+  k.prepare = prepare<kLogs>;
   k.workspace_bytes = workspace_bytes;
-  k.launch = launch;
+  k.launch = launch<kLogs>;
   k.wait = wait;
   k.release = release;
   return k;
@@ -240,9 +313,9 @@ const char* version() {
 }  // namespace
 
 XENTCHECK_EXPORT const xentcheck_library* xentcheck_plugin(std::uint32_t major, std::uint32_t) {
-  static const xentcheck_kernel kernel = logsoftmax();
-  static const xentcheck_kernel* const kernels[] = {&kernel};
+  static const xentcheck_kernel logs = kernel<true>(), plain = kernel<false>();
+  static const xentcheck_kernel* const kernels[] = {&logs, &plain};
   static const xentcheck_library library = {
-      sizeof library, XENTCHECK_ABI_MAJOR, XENTCHECK_ABI_MINOR, version(), 1, kernels};
+      sizeof library, XENTCHECK_ABI_MAJOR, XENTCHECK_ABI_MINOR, version(), 2, kernels};
   return major == XENTCHECK_ABI_MAJOR ? &library : nullptr;
 }

@@ -10,4 +10,10 @@ namespace xent {
 /// highway/safe/<isa> for every instruction set that runs here, best first.
 std::vector<Kernel> highway_safe();
 
+/// highway/<rung>/<isa>: the ladder of README.md above safe.
+std::vector<Kernel> highway_rungs();
+
+/// highway/auto/<isa>: a rung for each problem.
+std::vector<Kernel> highway_auto();
+
 }  // namespace xent

@@ -105,6 +105,35 @@ Kernel mutant_cached_by_first_row();
 Kernel mutant_smoothing_kept();
 Kernel mutant_flush_to_zero_left_on();
 
+// Single passes with the target as reference.
+Kernel mutant_no_fallback();
+Kernel mutant_nan_in_range();
+Kernel mutant_unclamped_exponent();
+Kernel mutant_target_subtracted();
+Kernel mutant_reciprocal_minus_one();
+Kernel mutant_fused_shift();
+Kernel mutant_eager_gradient();
+Kernel mutant_reference_reread();
+
+// Pieces of a row: leaves, steps, lanes, a running maximum.
+Kernel mutant_partial_leaf_dropped();
+Kernel mutant_round_of_streams_dropped();
+Kernel mutant_tail_twice();
+Kernel mutant_head_apart();
+Kernel mutant_head_not_summed();
+Kernel mutant_idle_lanes_counted();
+Kernel mutant_online_drift();
+Kernel mutant_online_rescale_of_products();
+
+// Rows in a pipeline, narrow stores, threads.
+Kernel mutant_sum_of_row_before();
+Kernel mutant_last_row_unwritten();
+Kernel mutant_last_line_unwritten();
+Kernel mutant_bf16_truncated();
+Kernel mutant_bf16_target_in_a_word();
+Kernel mutant_rows_of_no_thread();
+Kernel mutant_sum_by_threads();
+
 /// A mutant with the budget, the promises and the operations of scalar/safe; no bodies yet.
 HostKernel mutant(std::string name, std::string summary, std::vector<std::string> killed_by);
 

@@ -25,6 +25,16 @@ void safe(const RowView<T>& w) {
   safe_body(w, SafeFormula{});
 }
 
+/// Changes every loss and every element of the gradient.
+template <class T, class Change>
+void for_each_output(const RowView<T>& w, Change change) {
+  const std::int64_t losses = w.reduction == Reduction::none ? w.n : 1;
+  for (std::int64_t i = 0; w.loss != nullptr && i < losses; ++i) change(w.loss[i]);
+  for (std::int64_t r = 0; w.grad != nullptr && r < w.n; ++r) {
+    for (std::int64_t j = 0; j < w.v; ++j) change(w.grad_row(r)[j]);
+  }
+}
+
 /// scalar/safe on a problem that `rewrite` has changed.
 template <class Rewrite>
 Kernel rewritten(HostKernel k, Rewrite rewrite) {

@@ -6,27 +6,9 @@
 #include <cstring>
 #include <limits>
 
-#include "impl/mutants/mutants.h"
-#include "impl/scalar/safe.h"
+#include "impl/mutants/rewrite.h"
 
 namespace xent {
-namespace {
-
-template <class T>
-void safe(const RowView<T>& w) {
-  safe_body(w, SafeFormula{});
-}
-
-template <class T, class Change>
-void for_each_output(const RowView<T>& w, Change change) {
-  const std::int64_t losses = w.reduction == Reduction::none ? w.n : 1;
-  for (std::int64_t i = 0; w.loss != nullptr && i < losses; ++i) change(w.loss[i]);
-  for (std::int64_t r = 0; w.grad != nullptr && r < w.n; ++r) {
-    for (std::int64_t j = 0; j < w.v; ++j) change(w.grad_row(r)[j]);
-  }
-}
-
-}  // namespace
 
 Kernel mutant_nan_writer() {
   return with_body(mutant("nan-writer", "every output NaN, as 0 * -inf left it in optax@f6e8ebb0",

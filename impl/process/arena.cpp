@@ -115,10 +115,13 @@ void Arena::map_memory(std::size_t memory, std::vector<Range> ranges) {
 }
 
 void Arena::spoil(std::size_t first, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < std::min(count, copies()); ++i) {
+    const std::size_t copy = (first + i) % copies();
     for (const Slot slot : {Slot::loss, Slot::grad}) {
-      if (const Piece* const p = layout_->piece((first + i) % copies(), slot)) fill(*p);
+      if (const Piece* const p = layout_->piece(copy, slot)) fill(*p);
     }
+    const Piece* const input = layout_->piece(copy, Slot::input);
+    if (input != nullptr && input->shape.written) fill(*input);
   }
 }
 

@@ -31,7 +31,8 @@ class Arena {
   }
   /// Inputs as the case has them, poison elsewhere, at addresses that no call has had.
   void reset();
-  /// Outputs of `count` copies from `first` on, cyclically, hold poison again, where they are.
+  /// Outputs of `count` copies (at most all) from `first` on, cyclically, hold poison again, where
+  /// they are; inputs that are written hold the case's.
   void spoil(std::size_t first, std::size_t count);
   /// Outputs can be written once more, where they are.
   void reopen();

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/kernel.h"
+#include "impl/host_bodies.h"
 #include "impl/registry.h"
-#include "impl/row_formulas.h"
 #include "include/xentcheck/kernel.h"
 
 namespace xent {
@@ -23,6 +23,7 @@ namespace {
 struct Prepared {
   const Kernel* kernel;
   Problem problem;
+  int threads;
 };
 
 const std::vector<Kernel>& kernels() {
@@ -35,16 +36,15 @@ int complain(xentcheck_message* m, int code, const std::string& text) {
   return code;
 }
 
-int prepare(std::size_t index, const xentcheck_problem* p, void** state, xentcheck_message* m) {
+int prepare(std::size_t index, const xentcheck_problem* p, int threads, void** state,
+            xentcheck_message* m) {
   try {
     const Kernel& k = kernels().at(index);
-    auto prepared = std::make_unique<Prepared>(Prepared{&k, parse_problem(p->text)});
+    auto prepared = std::make_unique<Prepared>(Prepared{&k, parse_problem(p->text), threads});
     if (const Support s = k.supports(prepared->problem); !s) {
       return complain(m, XENTCHECK_UNSUPPORTED, s.reason);
     }
-    const Problem& q = prepared->problem;
-    const DType working = working_dtype(q);
-    if (q.layout == Layout::bct || q.dtype != working || q.output_dtype() != working) {
+    if (!k.direct.takes(prepared->problem)) {
       return complain(m, XENTCHECK_UNSUPPORTED, "needs memory of its own for this type or layout");
     }
     *state = prepared.release();
@@ -60,22 +60,23 @@ int launch(void* state, const xentcheck_problem*, const xentcheck_tensors* x, vo
   const CallMemory memory{x->input, x->target, x->weight, x->direction, x->upstream, x->loss,
                           x->grad};
   try {
-    if (one.kernel->direct(one.problem, memory)) return XENTCHECK_OK;
+    call_with_own_vectors(one.kernel->direct, one.problem, memory, one.threads);
+    return XENTCHECK_OK;
   } catch (const std::exception& e) {
     return complain(m, XENTCHECK_FAILED, e.what());
   }
-  return complain(m, XENTCHECK_FAILED, "needs memory of its own");
 }
 
 void release(void* state) { delete static_cast<Prepared*>(state); }
 
 /// `prepare` gets no user data: a function for each kernel.
-constexpr std::size_t kMost = 192;
+constexpr std::size_t kMost = 320;
 using PrepareFunction = int (*)(const xentcheck_problem*, std::int32_t, void**,
                                 xentcheck_message*);
 template <std::size_t I>
-int prepare_one(const xentcheck_problem* p, std::int32_t, void** state, xentcheck_message* m) {
-  return prepare(I, p, state, m);
+int prepare_one(const xentcheck_problem* p, std::int32_t threads, void** state,
+                xentcheck_message* m) {
+  return prepare(I, p, threads, state, m);
 }
 template <std::size_t... I>
 constexpr std::array<PrepareFunction, sizeof...(I)> prepares(std::index_sequence<I...>) {
@@ -92,11 +93,12 @@ struct Exported {
   Exported() {
     for (std::size_t i = 0; i < xent::kernels().size() && i < kMost; ++i) {
       const Kernel& k = xent::kernels()[i];
-      if (!k.direct) continue;
+      if (!k.direct.call) continue;
       xentcheck_kernel out{};
       out.struct_size = sizeof out;
       out.name = k.name.c_str();
       out.summary = k.summary.c_str();
+      out.promises = k.promises.in_place ? XENTCHECK_IN_PLACE : 0;
       out.prepare = kPrepares[i];
       out.launch = launch;
       out.release = release;

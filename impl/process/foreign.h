@@ -17,6 +17,7 @@ struct WorkerLimits {
   /// After so many of either the kernel is given up: what it was not asked is skipped.
   int crashes = 25, hangs = 3;
   double idle_seconds = 20;  ///< without an answer and without using the processor; then it hangs
+  std::vector<std::string> environment = {};  ///< NAME=VALUE, over what this process has
 };
 
 /// Kernels of a shared library that exports xentcheck_plugin (include/xentcheck/kernel.h), named

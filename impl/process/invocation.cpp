@@ -246,7 +246,10 @@ std::vector<double> ForeignInvocation::time(int calls) {
   revive();
   const Shapes shapes = shapes_of(case_.problem, options_.in_place, opened_.workspace_bytes);
   const std::size_t fit = kRingBytes / std::max<std::size_t>(1, sizes(shapes).bytes);
-  const std::size_t copies = std::clamp<std::size_t>(std::min(fit, wanted), 2, kRing);
+  const std::size_t copies =
+      options_.same_place ? 1 : std::clamp<std::size_t>(std::min(fit, wanted), 2, kRing);
+  // A gradient over the logits: these are put back before each call.
+  const std::size_t at_once = options_.in_place ? copies : kCallsAtOnce;
   return kernel_->counted([&] {
     const auto lock = opened_.worker->lock();
     if (!ring_ || ring_->copies() < copies || ring_->handed_out()) {
@@ -256,11 +259,11 @@ std::vector<double> ForeignInvocation::time(int calls) {
       ring_next_ = 0;
       run(*ring_, 0, copies, true);  // pages are there and caches warm when the clock starts
     }
-    // What these calls do not write is not there from calls before.
-    ring_->spoil(ring_next_, std::min(wanted, ring_->copies()));
     std::vector<double> seconds;
     while (seconds.size() < wanted && faults_.raised.empty()) {
-      const std::size_t now = std::min(kCallsAtOnce, wanted - seconds.size());
+      const std::size_t now = std::min(at_once, wanted - seconds.size());
+      // What these calls do not write is not there from calls before.
+      if (seconds.empty() || options_.in_place) ring_->spoil(ring_next_, now);
       const std::vector<double> some = run(*ring_, ring_next_, now, true);
       if (some.size() < now) break;
       seconds.insert(seconds.end(), some.begin(), some.end());

@@ -116,7 +116,9 @@ std::vector<Kernel> host_kernels(HostCommand command, const WorkerLimits& limits
 
 HostCommand c_host(const fs::path& file, const WorkerLimits& limits) {
   const std::string host = (hosts_folder() / "xentcheck-host").string();
-  return {{host, "c", std::to_string(limits.memory_bytes), file.string()}, {}, file.string()};
+  return {{host, "c", std::to_string(limits.memory_bytes), file.string()},
+          limits.environment,
+          file.string()};
 }
 
 }  // namespace process

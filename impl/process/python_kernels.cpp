@@ -34,7 +34,7 @@ process::HostCommand python_host(const fs::path& file, const std::string& functi
   return {{interpreter, "-B", "-u", (hosts / "xentcheck_host.py").string(),
            (hosts / "libxentcheck_host.so").string(), std::to_string(limits.memory_bytes),
            fs::absolute(file).string(), function},
-          {},
+          limits.environment,
           file.string()};
 }
 

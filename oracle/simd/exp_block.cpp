@@ -22,9 +22,14 @@ struct ExpErrorBounds {
   V relative, ulp, tiny;
 };
 
+struct ExpErrorParameters {
+  V slope, cutoff, dead;
+};
+
 constexpr double kOut = 1 + 0x1p-48;
 
-HWY_INLINE ExpErrorBounds BoundErrors(V x, V y, V mid, V rad, V slope, V cutoff) {
+HWY_INLINE ExpErrorBounds BoundErrors(V x, V y, V mid, V rad,
+                                      const ExpErrorParameters& p) {
   const D d;
   const V least_normal = hn::Set(d, 0x1p-126);
   const V lower = hn::Sub(mid, rad);
@@ -32,16 +37,20 @@ HWY_INLINE ExpErrorBounds BoundErrors(V x, V y, V mid, V rad, V slope, V cutoff)
   const V ratio = hn::Div(error, lower);
 
   ExpErrorBounds b;
-  b.tiny = hn::Mul(error, hn::Set(d, 0x1p149 * kOut));
-  b.relative = hn::NegMulAdd(slope, hn::Abs(x), hn::Mul(ratio, hn::Set(d, 0x1p24 * kOut)));
+  const V absolute_error = hn::Mul(error, hn::Set(d, 0x1p149 * kOut));
+  const M alive = hn::And(hn::Ge(x, p.dead), hn::Le(x, hn::Zero(d)));
+  const V lost = hn::Mul(p.slope, hn::Abs(x));
+  const V of_slope = hn::Mul(lost, hn::Mul(hn::Max(lower, hn::Zero(d)), hn::Set(d, 0x1p125)));
+  b.tiny = hn::Sub(absolute_error, hn::IfThenElseZero(alive, of_slope));
+  b.relative = hn::NegMulAdd(p.slope, hn::Abs(x), hn::Mul(ratio, hn::Set(d, 0x1p24 * kOut)));
   // ulp(exp x) >= ulp(lower); lower / 2^floor(log2 lower) is its fraction, in [1, 2).
   const V fraction = hn::Or(hn::Set(d, 1.0), hn::And(lower, hn::BitCast(d, hn::Set(
       hn::RebindToUnsigned<D>(), 0x000fffffffffffffULL))));
-  b.ulp = hn::IfThenElse(hn::Lt(lower, least_normal), b.tiny,
+  b.ulp = hn::IfThenElse(hn::Lt(lower, least_normal), absolute_error,
                          hn::Mul(hn::Mul(ratio, fraction), hn::Set(d, 0x1p23 * kOut)));
 
   // NaN is in neither class by comparison, and belongs to the normal results.
-  const M absolute = hn::Or(hn::Lt(y, least_normal), hn::Lt(x, cutoff));
+  const M absolute = hn::Or(hn::Lt(y, least_normal), hn::Lt(x, p.cutoff));
   b.relative = hn::IfThenZeroElse(absolute, b.relative);
   b.ulp = hn::IfThenZeroElse(absolute, b.ulp);
   b.tiny = hn::IfThenElseZero(absolute, b.tiny);
@@ -62,13 +71,14 @@ HWY_INLINE Ball1 ExpOf(V x) {
 void FillExpBlock(const ExpBlockInput& in, ExpBlock& block) {
   const D d;
   const hn::Rebind<float, D> df;
-  const V vslope = hn::Set(d, in.slope), vcutoff = hn::Set(d, in.cutoff);
+  const ExpErrorParameters parameters = {hn::Set(d, in.slope), hn::Set(d, in.cutoff),
+                                         hn::Set(d, in.dead)};
   V relative = hn::Zero(d), ulp = hn::Zero(d), tiny = hn::Zero(d);
   for (std::size_t i = 0; i < in.count; i += hn::Lanes(d)) {
     const V vx = hn::PromoteTo(d, hn::LoadU(df, in.x + i));
     const V vy = hn::PromoteTo(d, hn::LoadU(df, in.y + i));
     const Ball1 e = ExpOf(vx);
-    const ExpErrorBounds b = BoundErrors(vx, vy, e.mid, e.rad, vslope, vcutoff);
+    const ExpErrorBounds b = BoundErrors(vx, vy, e.mid, e.rad, parameters);
     hn::Store(e.mid, d, block.mid + i);
     hn::Store(e.rad, d, block.rad + i);
     hn::Store(b.relative, d, block.relative + i);

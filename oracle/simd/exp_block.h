@@ -27,6 +27,8 @@ struct ExpBlockInput {
   std::size_t count;  ///< a multiple of 16, at most kMost
   double slope;       ///< the budget's b
   double cutoff;      ///< arguments below it belong to `tiny`
+  /// From here up to 0 `tiny`, too, is less the slope's part; below, exp x is nothing.
+  double dead = 0;
 };
 
 struct ExpBlockTarget {

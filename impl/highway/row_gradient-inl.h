@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Included once for each instruction set, hence no #pragma once.
+#if defined(XENT_HIGHWAY_ROW_GRADIENT_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef XENT_HIGHWAY_ROW_GRADIENT_INL_H
+#undef XENT_HIGHWAY_ROW_GRADIENT_INL_H
+#else
+#define XENT_HIGHWAY_ROW_GRADIENT_INL_H
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "hwy/highway.h"
+#include "impl/highway/row_sums-inl.h"
+
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_SSSE3  // highway/safe alone
+HWY_BEFORE_NAMESPACE();
+namespace xent {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// exp(z_j - shift), computed when asked for. Lines are those of the gradient at g.
+template <class E, class Exp>
+class ComputedTerms {
+ public:
+  template <class O>
+  HWY_INLINE ComputedTerms(const Exp& exp, const E* z, const O* g, float shift)
+      : exp_(exp), shift_(hn::Set(F32(), shift)),
+        z_(z - static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(g) % 64 / sizeof(O))) {}
+  HWY_INLINE Line<E> line(std::int64_t at) const { return Of(Load(z_ + at * kLine<E>)); }
+  HWY_INLINE Line<E> edge(std::int64_t at, std::int64_t from, std::int64_t to) const {
+    return Of(LoadOnly(z_ + at * kLine<E>, from, to));
+  }
+
+ private:
+  HWY_INLINE Line<E> Of(const Line<E>& x) const {
+    return Map(x, [&](VF z) HWY_ATTR { return exp_(hn::Sub(z, shift_)); });
+  }
+  const Exp& exp_;
+  VF shift_;
+  const E* z_;
+};
+
+/// g_j = value(exp(z_j - shift)) of a row, but `at_target` at y, in lines that begin at multiples
+/// of 64 bytes of the gradient. Put is Streamed or Stored; g may be the logits. Terms has the
+/// exponentials, Value turns a vector of them into gradients.
+template <class E, class O, class Put, class Terms, class Value>
+class GradientWalk {
+ public:
+  HWY_INLINE GradientWalk(Terms terms, O* g, std::int64_t v, std::int64_t y, Value value,
+                          float at_target)
+      : line(0), terms_(terms), value_(value), at_target_(at_target) {
+    head_ = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(g) % 64 / sizeof(O));
+    g_ = g - head_;
+    target_line_ = (head_ + y) / kLine<E>;
+    target_place_ = (head_ + y) % kLine<E>;
+    end_place_ = head_ + v;
+    end_ = (end_place_ + kLine<E> - 1) / kLine<E>;
+    if (head_ != 0) Edge();
+  }
+  std::int64_t line;  ///< the next one; the first, if the row begins within it, is written
+
+  /// Whole lines from the next one on.
+  HWY_INLINE std::int64_t plain() const {
+    return std::max<std::int64_t>(end_place_ / kLine<E> - line, 0);  // a row within its first line
+  }
+  /// A whole line, the next one or another.
+  HWY_INLINE void Write(std::int64_t at) {
+    Store(Of(at, terms_.line(at)), g_ + at * kLine<E>, Put());
+  }
+  /// All from the next one on.
+  HWY_NOINLINE void finish() {
+    for (std::int64_t count = plain(); count > 0; --count) Write(line++);
+    if (line < end_) Edge();
+  }
+
+ private:
+  HWY_INLINE Line<E> Of(std::int64_t at, const Line<E>& e) const {
+    const Line<E> g = Map(e, value_);
+    return at == target_line_ ? Replaced(g, target_place_, at_target_) : g;
+  }
+  /// A line that is not the row's alone.
+  HWY_NOINLINE void Edge() {
+    const std::int64_t start = line * kLine<E>;
+    const std::int64_t from = std::max<std::int64_t>(head_ - start, 0);
+    const std::int64_t to = std::min(end_place_ - start, kLine<E>);
+    StoreOnly(Of(line, terms_.edge(line, from, to)), g_ + start, from, to);
+    ++line;
+  }
+
+  Terms terms_;
+  Value value_;
+  float at_target_;
+  std::int64_t target_line_, target_place_;
+  O* g_;
+  std::int64_t head_, end_place_, end_;
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace xent
+HWY_AFTER_NAMESPACE();
+#endif
+
+#endif

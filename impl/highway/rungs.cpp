@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "impl/highway/rungs.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "hwy/highway.h"
+#include "impl/highway/kernels.h"
+#include "impl/highway/targets.h"
+#include "impl/highway/wide_exp.h"
+#include "impl/host_invocation.h"
+#include "impl/row_formulas.h"
+#include "impl/scalar/libm.h"
+
+namespace xent {
+namespace {
+
+bool is_narrow(DType d) { return d == DType::bf16 || d == DType::f16; }
+
+/// The bodies' own types: what RunNative has a case for.
+bool takes_native(const Problem& p, const HighwayRung& rung) {
+  const DType out = p.output_dtype();
+  if (p.dtype == DType::f16 && !rung.f16) return false;
+  return working_dtype(p) == DType::f32 && (out == p.dtype || out == DType::f32);
+}
+
+/// The option that the rungs leave to highway/safe.
+std::optional<std::string> beyond_rungs(const Problem& p) {
+  if (working_dtype(p) != DType::f32) return "dtype=f64";
+  if (p.dir == Dir::hvp) return "dir=hvp";
+  if (p.targets != TargetKind::index) return "targets=" + std::string(name(p.targets));
+  if (p.smoothing != 0) return "smoothing";
+  if (p.softcap != 0) return "softcap";
+  if (p.scale != 1) return "scale";
+  return std::nullopt;
+}
+
+std::optional<std::string> beyond_small(const Problem& p) {
+  if (auto option = beyond_rungs(p)) return option;
+  if (p.v > 64) return "v=" + std::to_string(p.v);
+  return std::nullopt;
+}
+
+ErrorBudget budget_of(const Problem& p, const HighwayRung& rung) {
+  double exp_rel = std::max(rung.fma ? kWideExp : kWideExpUnfused, kHighwayExp);
+  if (p.unit == Unit::perplexity) exp_rel = std::max(exp_rel, kLibmExp);
+  ErrorBudget b = accurate_budget(p, exp_rel, kLibmLog);
+  b.exp_arg = kWideExpSlope;
+  if (rung.exp_cutoff) b.exp_cutoff = kWideExpCutoff;
+  b.shift = Shift::target;
+  // A cache line of 16-bit logits has 32 lanes.
+  if (is_narrow(p.dtype) && takes_native(p, rung) && p.layout != Layout::bct) b.lanes = 32;
+  return b;
+}
+
+NativeView as_native(const RowView<float>& w) {
+  NativeView view;
+  view.w = w;
+  view.input = w.input;
+  view.grad = w.grad;
+  view.in_place = w.grad != nullptr && w.grad == w.input;
+  return view;
+}
+
+Exponential exponential_of(const HighwayRung& rung) {
+  Exponential e;
+  e.compute = [exp = rung.exp](std::span<const float> x, std::span<float> y) {
+    exp(x.data(), y.data(), x.size());
+  };
+  e.positive = true;
+  return e;
+}
+
+Kernel make_rung(const HighwayRung& rung) {
+  HostKernel k;
+  k.name = "highway/" + rung.name + "/" + rung.isa;
+  k.summary = rung.summary;
+  k.promises = accurate_promises();
+  k.ops = {Op::ce};
+  k.refuses = rung.name == "small" ? beyond_small : beyond_rungs;
+  k.budget = [rung](const Problem& p) { return budget_of(p, rung); };
+  k.f32 = [body = rung.body](const RowView<float>& w) { body(as_native(w)); };
+  k.f64 = [](const RowView<double>&) {};
+  k.native = rung.body;
+  k.takes_native = [rung](const Problem& p) { return takes_native(p, rung); };
+  k.exponential = exponential_of(rung);
+  return make_kernel(std::move(k));
+}
+
+/// The rungs' part of what there is.
+template <class T>
+bool on_the_ladder(const RowView<T>& w) {
+  return w.op == Op::ce && w.target == nullptr && w.dir != Dir::hvp && w.smoothing == 0 &&
+         w.softcap == 0 && w.scale == 1;
+}
+
+std::string path_of(const Problem& p, const HighwayRung& rung, const Kernel& safe) {
+  if (p.op != Op::ce || beyond_rungs(p)) return safe.name;
+  const bool rows_at_once = p.dtype == DType::f32 && p.v <= 64 && rung.has_small &&
+                            !p.weights && p.z_loss == 0 && !p.ignore_index && !p.shift &&
+                            p.upstream != Upstream::row &&
+                            p.denominator != Denominator::sequence;
+  if (rows_at_once) return "highway/small/" + rung.isa;
+  return (p.wants_grad() ? "highway/fused/" : "highway/streams/") + rung.isa;
+}
+
+/// Everything that safe takes; what the rungs take by them.
+Kernel make_auto(const HighwayRung& rung, const HighwayTarget& target, const Kernel& safe) {
+  HostKernel k;
+  k.name = "highway/auto/" + rung.isa;
+  k.summary = "small, streams or fused by what is asked, safe for what they leave out";
+  k.promises = accurate_promises();
+  k.ops = every_op();
+  k.budget = [rung, safe](const Problem& p) {
+    return p.op != Op::ce || beyond_rungs(p) ? safe.budget(p) : budget_of(p, rung);
+  };
+  k.f32 = [body = rung.body, target](const RowView<float>& w) {
+    on_the_ladder(w) ? body(as_native(w)) : safe_body_of<float>(target, w.op)(w);
+  };
+  k.f64 = [target](const RowView<double>& w) { safe_body_of<double>(target, w.op)(w); };
+  k.native = rung.body;
+  k.takes_native = [rung](const Problem& p) {
+    return p.op == Op::ce && !beyond_rungs(p) && takes_native(p, rung);
+  };
+  k.path = [rung, safe](const Problem& p) { return path_of(p, rung, safe); };
+  k.exponential = exponential_of(rung);
+  return make_kernel(std::move(k));
+}
+
+struct RungText {
+  const char* name;
+  const char* summary;
+  NativeBody LadderBodies::* body;
+};
+
+constexpr RungText kRungs[] = {
+    {"reference", "one pass relative to the target's logit", &LadderBodies::reference},
+    {"streams", "the same, a long row read in several places at once", &LadderBodies::streams},
+    {"fused", "streams, and a row's gradient beside the next row's sum", &LadderBodies::fused},
+    {"small", "rows of at most 64 classes, sixteen at a time", &LadderBodies::small},
+};
+
+/// f(rung) with everything but names, for each instruction set that runs here, best first.
+template <class F>
+void for_each_isa(const F& f) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    HighwayRung rung;
+    wide_exp_of(&rung);
+    f(rung, ladder_bodies());
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().DeInit();
+}
+
+}  // namespace
+
+std::vector<Kernel> highway_rungs() {
+  std::vector<Kernel> kernels;
+  for (const RungText& text : kRungs) {
+    for_each_isa([&](HighwayRung rung, const LadderBodies& bodies) {
+      rung.name = text.name;
+      rung.summary = text.summary;
+      rung.body = bodies.*text.body;
+      if (rung.body != nullptr) kernels.push_back(make_rung(rung));
+    });
+  }
+  return kernels;
+}
+
+std::vector<Kernel> highway_auto() {
+  const std::vector<Kernel> safe = highway_safe();
+  std::vector<Kernel> kernels;
+  for_each_isa([&](HighwayRung rung, const LadderBodies& bodies) {
+    rung.body = bodies.automatic;
+    rung.has_small = bodies.small != nullptr;
+    const auto& targets = highway_targets();
+    for (std::size_t i = 0; i < targets.size() && rung.body != nullptr; ++i) {
+      if (targets[i].isa == rung.isa) kernels.push_back(make_auto(rung, targets[i], safe[i]));
+    }
+  });
+  return kernels;
+}
+
+}  // namespace xent
