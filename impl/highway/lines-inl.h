@@ -79,6 +79,7 @@ HWY_INLINE float AsFloat(E x) {
   if constexpr (std::is_same_v<E, float>) return x;
   else return static_cast<float>(load(reinterpret_cast<const std::byte*>(&x), kDType<E>));
 }
+
 HWY_INLINE Line<float> Load(const float* p) {
   Line<float> x;
   for (int i = 0; i < Line<float>::kParts; ++i) {
