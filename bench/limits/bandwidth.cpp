@@ -54,16 +54,18 @@ HWY_INLINE std::uint64_t read(std::span<const std::uint64_t> words) {
   auto s3 = s0;
   const auto step = [&](std::size_t i, std::size_t distance) HWY_ATTR {
     for (std::size_t k = 0; k < 4; ++k) prefetch<kAhead>(from + i + k * distance);
-    s0 = hn::Add(s0, hn::LoadU(d, from + i));
-    s1 = hn::Add(s1, hn::LoadU(d, from + i + distance));
-    s2 = hn::Add(s2, hn::LoadU(d, from + i + 2 * distance));
-    s3 = hn::Add(s3, hn::LoadU(d, from + i + 3 * distance));
+    s0 = hn::Xor(s0, hn::LoadU(d, from + i));
+    s1 = hn::Xor(s1, hn::LoadU(d, from + i + distance));
+    s2 = hn::Xor(s2, hn::LoadU(d, from + i + 2 * distance));
+    s3 = hn::Xor(s3, hn::LoadU(d, from + i + 3 * distance));
   };
   std::size_t at = walk<kStreams, kApart>(words.size(), step);
-  const auto sum = hn::Add(hn::Add(s0, s1), hn::Add(s2, s3));
-  std::uint64_t total = hn::GetLane(hn::SumOfLanes(d, sum));
-  for (; at < words.size(); ++at) total += from[at];
-  return total;
+  HWY_ALIGN std::uint64_t lanes[hn::MaxLanes(Vectors())] = {};
+  hn::Store(hn::Xor(hn::Xor(s0, s1), hn::Xor(s2, s3)), d, lanes);
+  std::uint64_t all = 0;
+  for (const std::uint64_t lane : lanes) all ^= lane;
+  for (; at < words.size(); ++at) all ^= from[at];
+  return all;
 }
 
 template <std::size_t kStreams, std::size_t kApart, std::size_t kAhead, bool kPastCaches>
