@@ -189,6 +189,7 @@ Kernel make_kernel(HostKernel spec) {
   kernel.budget = std::move(spec.budget);
   kernel.exponential = std::move(spec.exponential);
   kernel.path = std::move(spec.path);
+  kernel.uops_per_vector = std::move(spec.uops_per_vector);
   kernel.killed_by = std::move(spec.killed_by);
   kernel.supports = [name = spec.name, ops = spec.ops, refuses = std::move(spec.refuses)](
                         const Problem& p) { return host_support(p, name, ops, refuses); };

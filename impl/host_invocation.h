@@ -76,6 +76,7 @@ struct HostKernel {
   std::function<void(const NativeView&)> native = {};     ///< see HostBodies
   std::function<bool(const Problem&)> takes_native = {};  ///< of it
   std::function<std::string(const Problem&)> path = {};  ///< Kernel::path
+  std::function<VectorWork(const Problem&, bool in_place)> uops_per_vector = {};  ///< Kernel's
   Exponential exponential = {};  ///< of the f32 body
   std::vector<std::string> killed_by;
 

@@ -130,7 +130,12 @@ std::uint64_t read_write_8_far(In, Out b) { return read_write<8, kFar, 512>(b); 
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
+#if __has_include(<sys/mman.h>)
+#include <sys/mman.h>
+#endif
+
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <new>
 
@@ -155,15 +160,32 @@ HWY_EXPORT(read_write_8);
 HWY_EXPORT(read_write_4_far);
 HWY_EXPORT(read_write_8_far);
 
-constexpr std::size_t kAlign = 4096;
+constexpr std::size_t kPage4K = 4096;
+constexpr std::size_t kLargePage = std::size_t{2} << 20;
+
+std::byte* aligned(std::size_t bytes, std::size_t to) {
+  void* const memory = std::aligned_alloc(to, (bytes + to - 1) / to * to);
+  if (memory == nullptr) throw std::bad_alloc();
+  return static_cast<std::byte*>(memory);
+}
+
+/// Of large pages if it is worth it and the system gives some: kernels and limits alike are then
+/// not slowed down by page walks. Where it gives none they walk the same small ones.
+std::byte* pages(std::size_t bytes) {
+  const bool large = bytes >= 2 * kLargePage;
+  std::byte* const memory = aligned(bytes, large ? kLargePage : kPage4K);
+#ifdef MADV_HUGEPAGE
+  if (large) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
 
 }  // namespace
 
 Buffer::Buffer(std::size_t bytes) : words_((bytes + 63) / 64 * 8) {
-  const std::size_t whole = (words_ * sizeof(std::uint64_t) + kAlign - 1) / kAlign * kAlign;
-  memory_.reset(static_cast<std::uint64_t*>(std::aligned_alloc(kAlign, whole + kAlign)));
-  if (memory_ == nullptr) throw std::bad_alloc();
-  std::memset(memory_.get(), 0, whole + kAlign);
+  const std::size_t all = words_ * sizeof(std::uint64_t) + kPage4K;
+  memory_.reset(reinterpret_cast<std::uint64_t*>(pages(all)));
+  std::memset(memory_.get(), 0, all);
 }
 
 #define XENT_PASS(f) [](In a, Out b) { return HWY_DYNAMIC_DISPATCH(f)(a, b); }

@@ -10,7 +10,8 @@
 
 namespace xent::limits {
 
-/// Zeroed memory on a page boundary, touched; `bytes` rounded up to whole blocks of 64.
+/// Zeroed memory on a page boundary, touched; `bytes` rounded up to whole blocks of 64. On large
+/// pages (2 MiB) where there is enough of it and the system gives them.
 class Buffer {
  public:
   explicit Buffer(std::size_t bytes);

@@ -24,6 +24,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 /// Exp of exp-inl.h: any argument up to 0.
 struct ExpBelow {
+  static constexpr int kSideBySide = 1;
   HWY_INLINE VF operator()(VF x) const { return Exp(F32(), x); }
 };
 
@@ -72,7 +73,7 @@ class CarefulRow {
  private:
   float Maximum() const {
     VF m = hn::Set(F32(), kNothing);
-    LineWalk<E> walk(lines_, 0, w_.v, -1);
+    LineWalk<E> walk(lines_, 0, w_.v);
     const auto take = [&](const Line<E>& x) HWY_ATTR {
       for (int i = 0; i < Line<E>::kParts; ++i) m = hn::Max(m, x.part[i]);
     };

@@ -61,6 +61,9 @@ template <class E>
 struct KeptTerms {
   const KeptRow<E>& row;
   HWY_INLINE Line<E> line(std::int64_t at) const { return row.get(at); }
+  HWY_INLINE void lines(std::int64_t at, std::int64_t step, Line<E> (&e)[kFour]) const {
+    for (int s = 0; s < kFour; ++s) e[s] = row.get(at + s * step);
+  }
   HWY_INLINE Line<E> edge(std::int64_t at, std::int64_t, std::int64_t) const {
     return row.get(at);
   }
@@ -70,28 +73,34 @@ struct KeptTerms {
 template <class E, class Exp, class Kept, class Gradient>
 HWY_INLINE Line<E> LeafSumBeside(const Exp& exp, const RowLines<E>& row, std::int64_t k,
                                  std::int64_t y, VF shift, Kept& kept, Gradient& gradient) {
-  const auto term = [&](const Line<E>& x) HWY_ATTR {
-    return Map(x, [&](VF z) HWY_ATTR { return exp(hn::Sub(z, shift)); });
-  };
-  LineWalk<E> walk(row, k * kLeaf<E>, std::min((k + 1) * kLeaf<E>, row.v), y);
+  const auto term = [&](const Line<E>& x) HWY_ATTR { return ExpOf(exp, x, shift); };
+  LineWalk<E> walk(row, k * kLeaf<E>, std::min((k + 1) * kLeaf<E>, row.v));
+  const Skipped skipped(row, y);
   Line<E> run = Filled<E>(0);
   while (!walk.done()) {
-    const std::int64_t both = std::min(walk.plain(), gradient.plain());
-    for (std::int64_t i = 0; i < both; ++i, ++walk.line, ++gradient.line) {
-      Ask(walk.at());
-      const Line<E> e = term(Load(walk.at()));
-      kept.put(walk.line, e);
-      AddTo(run, e);
-      gradient.Write(gradient.line);
+    gradient.PrepareFour(gradient.line, 1);
+    for (std::int64_t both = std::min(walk.plain(), gradient.plain()); both >= kFour;
+         both -= kFour, walk.line += kFour, gradient.line += kFour) {
+      Line<E> e[kFour];
+      for (int s = 0; s < kFour; ++s) {
+        Ask(walk.at() + s * kLine<E>);
+        e[s] = Load(walk.at() + s * kLine<E>);
+      }
+      ExpOf(exp, e, shift);
+      for (int s = 0; s < kFour; ++s) kept.put(walk.line + s, e[s]);
+      if (HWY_UNLIKELY(skipped.among(walk.line, kFour))) LeaveOut(e, walk.line, 1, skipped);
+      for (int s = 0; s < kFour; ++s) AddTo(run, e[s]);
+      gradient.WriteFour(gradient.line, 1);
     }
     for (std::int64_t count = walk.plain(); count > 0; --count, ++walk.line) {
       Ask(walk.at());
       const Line<E> e = term(Load(walk.at()));
       kept.put(walk.line, e);
-      AddTo(run, e);
+      AddTo(run, Without(e, walk.line, skipped));
     }
     if (walk.done()) break;
-    AddTo(run, walk.odd_terms(term, [&](const Line<E>& e) HWY_ATTR { kept.put(walk.line, e); }));
+    AddTo(run, walk.odd_terms(term, skipped,
+                              [&](const Line<E>& e) HWY_ATTR { kept.put(walk.line, e); }));
     ++walk.line;
   }
   return run;
@@ -110,18 +119,19 @@ HWY_NOINLINE float RowSumBeside(const Exp& exp, const RowLines<E>& row, std::int
   const std::int64_t start = gradient.line;
   const std::int64_t each =
       std::min(LeavesOfStream(row), gradient.plain() / (kStreams * kBlock));
+  const std::int64_t step = each * kBlock;
+  const Skipped skipped(row, y);
+  if (each > 0) gradient.PrepareFour(start, step);
   for (std::int64_t l = 0; l < each; ++l) {
-    LeafOfEachStream(exp, row, each, l, shift, stride, totals,
-                     [&](std::int64_t s, std::int64_t i)
-                         HWY_ATTR { gradient.Write(start + (s * each + l) * kBlock + i); },
+    LeafOfEachStream(exp, row, each, l, skipped, shift, stride, totals,
+                     [&](std::int64_t i)
+                         HWY_ATTR { gradient.WriteFour(start + l * kBlock + i, step); },
                      [&](std::int64_t at, const Line<E>& e) HWY_ATTR { kept.put(at, e); });
   }
-  gradient.line += kStreams * each * kBlock;
+  gradient.line += kStreams * step;
   for (std::int64_t k = kStreams * each; k < row.leaves(); ++k) {
     totals.put(k, LeafSumBeside(exp, row, k, y, shift, kept, gradient));
   }
-  const std::int64_t of_y = y / kLeaf<E>;
-  if (of_y < kStreams * each) totals.put(of_y, LeafSum(exp, row, of_y, y, shift));
   gradient.finish();
   return totals.sum(row.leaves());
 }
@@ -130,7 +140,8 @@ HWY_NOINLINE float RowSumBeside(const Exp& exp, const RowLines<E>& row, std::int
 struct NoGradient {
   std::int64_t line = 0;
   std::int64_t plain() const { return std::numeric_limits<std::int64_t>::max(); }
-  void Write(std::int64_t) {}
+  void PrepareFour(std::int64_t, std::int64_t) {}
+  void WriteFour(std::int64_t, std::int64_t) {}
   void finish() {}
 };
 

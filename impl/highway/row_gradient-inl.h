@@ -28,14 +28,19 @@ class ComputedTerms {
       : exp_(exp), shift_(hn::Set(F32(), shift)),
         z_(z - static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(g) % 64 / sizeof(O))) {}
   HWY_INLINE Line<E> line(std::int64_t at) const { return Of(Load(z_ + at * kLine<E>)); }
+  /// Lines at, at + step, ...
+  HWY_INLINE void lines(std::int64_t at, std::int64_t step, Line<E> (&e)[kFour]) const {
+    // The logits of the row before are two caches away.
+    for (int s = 0; s < kFour; ++s) Ask(z_ + (at + s * step) * kLine<E>, kAhead / 4);
+    for (int s = 0; s < kFour; ++s) e[s] = Load(z_ + (at + s * step) * kLine<E>);
+    ExpOf(exp_, e, shift_);
+  }
   HWY_INLINE Line<E> edge(std::int64_t at, std::int64_t from, std::int64_t to) const {
     return Of(LoadOnly(z_ + at * kLine<E>, from, to));
   }
 
  private:
-  HWY_INLINE Line<E> Of(const Line<E>& x) const {
-    return Map(x, [&](VF z) HWY_ATTR { return exp_(hn::Sub(z, shift_)); });
-  }
+  HWY_INLINE Line<E> Of(const Line<E>& x) const { return ExpOf(exp_, x, shift_); }
   const Exp& exp_;
   VF shift_;
   const E* z_;
@@ -68,13 +73,34 @@ class GradientWalk {
   HWY_INLINE void Write(std::int64_t at) {
     Store(Of(at, terms_.line(at)), g_ + at * kLine<E>, Put());
   }
+  /// Before calls of WriteFour(at, step): for step 1 with at = from, from + 4, ...; else with every
+  /// at in [from, from + step).
+  HWY_INLINE void PrepareFour(std::int64_t from, std::int64_t step) {
+    const std::int64_t on = target_line_ - from;
+    of_target_ = step == 1 ? from + (on & ~std::int64_t{kFour - 1}) : from + on % step;
+    if (on < 0 || (step > 1 && on >= kFour * step)) of_target_ = -1;
+  }
+  /// Lines at, at + step, at + 2 step, at + 3 step, whole ones.
+  HWY_INLINE void WriteFour(std::int64_t at, std::int64_t step) {
+    if (HWY_UNLIKELY(at == of_target_)) return WriteEach(at, step);
+    Line<E> e[kFour];
+    terms_.lines(at, step, e);
+    for (int s = 0; s < kFour; ++s) {
+      Store(Map(e[s], value_), g_ + (at + s * step) * kLine<E>, Put());
+    }
+  }
   /// All from the next one on.
   HWY_NOINLINE void finish() {
+    PrepareFour(line, 1);
+    for (; plain() >= kFour; line += kFour) WriteFour(line, 1);
     for (std::int64_t count = plain(); count > 0; --count) Write(line++);
     if (line < end_) Edge();
   }
 
  private:
+  HWY_NOINLINE void WriteEach(std::int64_t at, std::int64_t step) {
+    for (int s = 0; s < kFour; ++s) Write(at + s * step);
+  }
   HWY_INLINE Line<E> Of(std::int64_t at, const Line<E>& e) const {
     const Line<E> g = Map(e, value_);
     return at == target_line_ ? Replaced(g, target_place_, at_target_) : g;
@@ -92,6 +118,7 @@ class GradientWalk {
   Value value_;
   float at_target_;
   std::int64_t target_line_, target_place_;
+  std::int64_t of_target_ = -1;  ///< the first of the four lines that it is one of
   O* g_;
   std::int64_t head_, end_place_, end_;
 };

@@ -46,22 +46,34 @@ struct RowLines {
   std::int64_t leaves() const { return (v + kLeaf<E> - 1) / kLeaf<E>; }
 };
 
-/// Walks the lines of some places of a row. Lines that hold something else too, and the line of the
-/// class that is left out, are *odd*; the others are told in stretches.
+/// The element that a sum leaves out: its line and the place in it.
+struct Skipped {
+  template <class E>
+  Skipped(const RowLines<E>& row, std::int64_t y)  ///< -1: none
+      : line(y < 0 ? -1 : (y + row.head) / kLine<E>), place((y + row.head) % kLine<E>) {}
+  /// Whether it is in one of the `count` lines from `first` on.
+  bool among(std::int64_t first, std::int64_t count) const {
+    return line >= first && line < first + count;
+  }
+  std::int64_t line, place;
+};
+template <class E>
+HWY_INLINE Line<E> Without(const Line<E>& e, std::int64_t line, Skipped y) {
+  return HWY_UNLIKELY(line == y.line) ? Replaced(e, y.place, 0) : e;
+}
+
+/// Walks the lines of some places of a row. Lines that hold something else too are *odd*; the
+/// others are told in stretches.
 template <class E>
 class LineWalk {
  public:
-  /// Elements [from, to) of the row without element y (none: -1).
-  HWY_INLINE LineWalk(const RowLines<E>& row, std::int64_t from, std::int64_t to, std::int64_t y)
+  /// Elements [from, to) of the row.
+  HWY_INLINE LineWalk(const RowLines<E>& row, std::int64_t from, std::int64_t to)
       : row_(row), from_(from + row.head), to_(to + row.head) {
     line = from_ / kLine<E>;
     end_ = (to_ + kLine<E> - 1) / kLine<E>;
     if (from_ % kLine<E> != 0) first_odd_ = line;
     if (to_ % kLine<E> != 0) last_odd_ = end_ - 1;
-    if (y >= from && y < to) {
-      place_ = (y + row.head) % kLine<E>;
-      odd_ = (y + row.head) / kLine<E>;
-    }
   }
   std::int64_t line;  ///< the next one
 
@@ -69,7 +81,7 @@ class LineWalk {
   /// Lines from the next one on that are not odd.
   HWY_INLINE std::int64_t plain() const {
     std::int64_t stop = end_;
-    for (const std::int64_t odd : {first_odd_, last_odd_, odd_}) {
+    for (const std::int64_t odd : {first_odd_, last_odd_}) {
       if (odd >= line && odd < stop) stop = odd;
     }
     return stop - line;
@@ -78,15 +90,14 @@ class LineWalk {
   /// Terms of the odd line that is next, 0 for what does not count; `keep` gets those of all the
   /// row's elements in it.
   template <class Term, class Keep>
-  HWY_NOINLINE Line<E> odd_terms(Term term, Keep keep) const {
+  HWY_NOINLINE Line<E> odd_terms(Term term, Skipped y, Keep keep) const {
     const std::int64_t start = line * kLine<E>;
     const std::int64_t first = std::max<std::int64_t>(row_.head - start, 0);
     const std::int64_t last = std::min(row_.end() - start, kLine<E>);
     const bool whole = first == 0 && last == kLine<E>;
     const Line<E> e = term(whole ? Load(at()) : LoadOnly(at(), first, last));
     keep(e);
-    const Line<E> x = Only(e, std::max<std::int64_t>(from_ - start, 0), to_ - start);
-    return line == odd_ ? Replaced(x, place_, 0) : x;
+    return Without(Only(e, std::max<std::int64_t>(from_ - start, 0), to_ - start), line, y);
   }
   /// Of its logits, -inf for what does not count.
   HWY_INLINE Line<E> odd() const {
@@ -99,7 +110,7 @@ class LineWalk {
  private:
   const RowLines<E>& row_;
   std::int64_t from_, to_, end_;
-  std::int64_t first_odd_ = -1, last_odd_ = -1, odd_ = -1, place_ = 0;
+  std::int64_t first_odd_ = -1, last_odd_ = -1;
 };
 
 template <class E>
@@ -107,26 +118,69 @@ HWY_INLINE void Ask(const E* p, std::int64_t bytes = kAhead) {
   hwy::Prefetch(reinterpret_cast<const char*>(p) + bytes);
 }
 
+/// exp(z - shift).
+template <class E, class Exp>
+HWY_INLINE Line<E> ExpOf(const Exp& exp, const Line<E>& z, VF shift) {
+  return Map(z, [&](VF x) HWY_ATTR { return exp(hn::Sub(x, shift)); });
+}
+/// Lines that are worked on side by side.
+inline constexpr int kFour = 4;
+template <class E, class Exp>
+HWY_INLINE void ExpOf(const Exp& exp, Line<E> (&z)[kFour], VF shift) {
+  constexpr int kParts = Line<E>::kParts;
+  constexpr int kSide = Exp::kSideBySide;
+  if constexpr (kSide == 1) {
+    for (int i = 0; i < kFour; ++i) z[i] = ExpOf(exp, z[i], shift);
+  } else {
+    for (int i = 0; i < kFour * kParts; i += kSide) {
+      VF x[kSide];
+      for (int k = 0; k < kSide; ++k) {
+        x[k] = hn::Sub(z[(i + k) / kParts].part[(i + k) % kParts], shift);
+      }
+      exp(x);
+      for (int k = 0; k < kSide; ++k) z[(i + k) / kParts].part[(i + k) % kParts] = x[k];
+    }
+  }
+}
+
+/// Of lines first, first + step, ...
+template <class E>
+HWY_NOINLINE void LeaveOut(Line<E> (&e)[kFour], std::int64_t first, std::int64_t step, Skipped y) {
+  for (int s = 0; s < kFour; ++s) e[s] = Without(e[s], first + s * step, y);
+}
+
 /// sum exp(z_j - reference) of leaf k without y, lane by lane.
 template <class E, class Exp>
 HWY_INLINE Line<E> LeafSum(const Exp& exp, const RowLines<E>& row, std::int64_t k, std::int64_t y,
                            VF reference) {
-  const auto term = [&](const Line<E>& x) HWY_ATTR {
-    return Map(x, [&](VF z) HWY_ATTR { return exp(hn::Sub(z, reference)); });
-  };
-  LineWalk<E> walk(row, k * kLeaf<E>, std::min((k + 1) * kLeaf<E>, row.v), y);
+  const auto term = [&](const Line<E>& x) HWY_ATTR { return ExpOf(exp, x, reference); };
+  LineWalk<E> walk(row, k * kLeaf<E>, std::min((k + 1) * kLeaf<E>, row.v));
+  const Skipped skipped(row, y);
   Line<E> run = Filled<E>(0);
   while (!walk.done()) {
     const E* from = walk.at();
     const std::int64_t count = walk.plain();
-    for (std::int64_t i = 0; i < count; ++i, from += kLine<E>) {
+    std::int64_t i = 0;
+    for (; i + kFour <= count; i += kFour, from += kFour * kLine<E>) {
+      Line<E> e[kFour];
+      for (int s = 0; s < kFour; ++s) {
+        Ask(from + s * kLine<E>);
+        e[s] = Load(from + s * kLine<E>);
+      }
+      ExpOf(exp, e, reference);
+      if (HWY_UNLIKELY(skipped.among(walk.line + i, kFour))) {
+        LeaveOut(e, walk.line + i, 1, skipped);
+      }
+      for (int s = 0; s < kFour; ++s) AddTo(run, e[s]);
+    }
+    for (; i < count; ++i, from += kLine<E>) {
       Ask(from);
-      AddTo(run, term(Load(from)));
+      AddTo(run, Without(term(Load(from)), walk.line + i, skipped));
     }
     walk.line += count;
     if (walk.done()) break;
     Ask(walk.at());
-    AddTo(run, walk.odd_terms(term, [](const Line<E>&) {}));
+    AddTo(run, walk.odd_terms(term, skipped, [](const Line<E>&) {}));
     ++walk.line;
   }
   return run;

@@ -12,6 +12,7 @@
 
 #include "hwy/highway.h"
 #include "impl/highway/reference_rows-inl.h"
+#include "impl/highway/rungs.h"
 #include "impl/highway/small-inl.h"
 #include "impl/row_threads.h"
 
@@ -24,15 +25,6 @@ namespace HWY_NAMESPACE {
 /// lines that they replace need not be read first.
 inline constexpr std::int64_t kPastTheCache = std::int64_t{1} << 20;
 
-/// Longest rows that keep their exponentials for the gradient, in a core's own cache. In place that
-/// cache holds the row itself, too, until it is overwritten; 16-bit logits are dearer to compute
-/// with.
-template <class E>
-std::int64_t LongestKept(bool in_place) {
-  if (sizeof(E) == 2) return 1 << 17;
-  return in_place ? 1 << 12 : 1 << 15;
-}
-
 /// All rows. Losses of each row go to where they are asked for if nothing comes after them.
 template <class E, class O>
 HWY_NOINLINE void RunRows(const NativeView& view, Rung rung) {
@@ -44,7 +36,7 @@ HWY_NOINLINE void RunRows(const NativeView& view, Rung rung) {
   float* const losses = as_they_are && w.loss != nullptr ? w.loss : kept.data();
   rung.past_cache = view.grad != nullptr && !view.in_place &&
                     w.n * w.v * static_cast<std::int64_t>(sizeof(O)) > kPastTheCache;
-  rung.keeps = w.v <= LongestKept<E>(view.in_place);
+  rung.keeps = w.v <= longest_kept(sizeof(E));
   for_rows(w.n, w.threads, [&](std::int64_t first, std::int64_t last) {
 #if HWY_TARGET <= HWY_AVX3
     if constexpr (std::is_same_v<E, float>) {

@@ -52,67 +52,70 @@ class LeafTotals {
 };
 
 /// Concurrent streams of a long row: each walks its own stretch of leaves.
-inline constexpr std::int64_t kStreams = 4;
-/// A row has streams if each gets so many leaves: what is asked for ahead is then mostly its own.
-inline constexpr std::int64_t kLeavesOfStream = 4;
-
-/// The stretches of whole leaves of a row that its streams walk; 0: it is too short for them.
+inline constexpr std::int64_t kStreams = kFour;
+/// Leaves of each of the stretches of a row that its streams walk; 0: it is too short for them.
 template <class E>
 HWY_INLINE std::int64_t LeavesOfStream(const RowLines<E>& row) {
   // A leaf that ends within a line needs all of that line.
   const std::int64_t spare = row.head == 0 ? 0 : kLine<E>;
-  const std::int64_t each = (row.v - spare) / kLeaf<E> / kStreams;
-  return each < kLeavesOfStream ? 0 : each;
+  return (row.v - spare) / kLeaf<E> / kStreams;
 }
 
-/// Leaves l, each + l, 2 each + l, ... of a row, line by line. `beside(s, i)` is called with line i
-/// of each, `keep(at, e)` with every line's exponentials. What the ends of the stretches ask for
-/// ahead is where the next row's begin, `stride` bytes on; the last one's is the rest of this row.
+/// Leaves l, each + l, 2 each + l, ... of a row without y, four lines at a time, one of each.
+/// `beside(i)` is called with every i-th lines, `keep(at, e)` with every line's exponentials. What
+/// the ends of the stretches ask for ahead is where the next row's begin, `stride` bytes on; the
+/// last one's is the rest of this row.
 template <class E, class Exp, class Beside, class Keep>
 HWY_INLINE void LeafOfEachStream(const Exp& exp, const RowLines<E>& row, std::int64_t each,
-                                 std::int64_t l, VF shift, std::int64_t stride,
+                                 std::int64_t l, Skipped y, VF shift, std::int64_t stride,
                                  LeafTotals<E>& totals, Beside beside, Keep keep) {
-  const auto term = [&](const Line<E>& x) HWY_ATTR {
-    return Map(x, [&](VF z) HWY_ATTR { return exp(hn::Sub(z, shift)); });
-  };
+  const std::int64_t step = each * kBlock;
+  const std::int64_t first = l * kBlock;
+  const E* const base = row.base + first * kLine<E>;
+  const std::int64_t of_y = y.line < 0 ? -1 : y.line % step - first;
   Line<E> run[kStreams];
-  std::int64_t line[kStreams];
-  for (std::int64_t s = 0; s < kStreams; ++s) {
-    line[s] = (s * each + l) * kBlock;
-    run[s] = Filled<E>(0);
-    if (row.head == 0) continue;
-    const E* const at = row.base + line[s] * kLine<E>;
-    const Line<E> e = term(s + l == 0 ? LoadOnly(at, row.head, kLine<E>) : Load(at));
-    keep(line[s], e);
-    AddTo(run[s], Only(e, row.head, kLine<E>));
-    beside(s, 0);
+  for (std::int64_t s = 0; s < kStreams; ++s) run[s] = Filled<E>(0);
+  if (row.head != 0) {
+    for (std::int64_t s = 0; s < kStreams; ++s) {
+      const std::int64_t line = first + s * step;
+      const E* const at = base + s * step * kLine<E>;
+      const Line<E> z = s + l == 0 ? LoadOnly(at, row.head, kLine<E>) : Load(at);
+      const Line<E> e = ExpOf(exp, z, shift);
+      keep(line, e);
+      AddTo(run[s], Only(Without(e, line, y), row.head, kLine<E>));
+    }
+    beside(0);
   }
   const std::int64_t half = kBlock / 2;
   for (std::int64_t part = 0; part < 2; ++part) {
     const std::int64_t on = part == 1 && l == each - 1 ? kAhead + stride : kAhead;
-    const std::int64_t first = part * half + (part == 0 && row.head != 0 ? 1 : 0);
-    for (std::int64_t i = first; i < (part + 1) * half; ++i) {
+    for (std::int64_t i = part * half + (part == 0 && row.head != 0 ? 1 : 0);
+         i < (part + 1) * half; ++i) {
+      Line<E> e[kStreams];
       for (std::int64_t s = 0; s < kStreams; ++s) {
-        const E* const at = row.base + (line[s] + i) * kLine<E>;
+        const E* const at = base + (s * step + i) * kLine<E>;
         Ask(at, s == kStreams - 1 ? kAhead : on);
-        const Line<E> e = term(Load(at));
-        keep(line[s] + i, e);
-        AddTo(run[s], e);
-        beside(s, i);
+        e[s] = Load(at);
       }
+      ExpOf(exp, e, shift);
+      for (std::int64_t s = 0; s < kStreams; ++s) keep(first + s * step + i, e[s]);
+      if (HWY_UNLIKELY(i == of_y)) LeaveOut(e, first + i, step, y);
+      for (std::int64_t s = 0; s < kStreams; ++s) AddTo(run[s], e[s]);
+      beside(i);
     }
   }
   for (std::int64_t s = 0; s < kStreams; ++s) {
     if (row.head != 0) {
-      const Line<E> e = term(Load(row.base + (line[s] + kBlock) * kLine<E>));
-      keep(line[s] + kBlock, e);
-      AddTo(run[s], Only(e, 0, row.head));
+      const std::int64_t line = first + s * step + kBlock;
+      const Line<E> e = ExpOf(exp, Load(row.base + line * kLine<E>), shift);
+      keep(line, e);
+      AddTo(run[s], Only(Without(e, line, y), 0, row.head));
     }
     totals.put(s * each + l, run[s]);
   }
 }
 
-/// RowSum with the same bits. The leaf of y is summed twice, the second time without it.
+/// RowSum with the same bits.
 template <class E, class Exp>
 HWY_NOINLINE float RowSumInStreams(const Exp& exp, const RowLines<E>& row, std::int64_t y,
                                    float reference, std::int64_t stride, LeafTotals<E>& totals) {
@@ -120,15 +123,14 @@ HWY_NOINLINE float RowSumInStreams(const Exp& exp, const RowLines<E>& row, std::
   if (each == 0) return RowSum(exp, row, y, reference);
   const VF shift = hn::Set(F32(), reference);
   totals.prepare(row.leaves());
+  const Skipped skipped(row, y);
   for (std::int64_t l = 0; l < each; ++l) {
-    LeafOfEachStream(exp, row, each, l, shift, stride, totals, [](std::int64_t, std::int64_t) {},
+    LeafOfEachStream(exp, row, each, l, skipped, shift, stride, totals, [](std::int64_t) {},
                      [](std::int64_t, const Line<E>&) {});
   }
   for (std::int64_t k = kStreams * each; k < row.leaves(); ++k) {
     totals.put(k, LeafSum(exp, row, k, y, shift));
   }
-  const std::int64_t of_y = y / kLeaf<E>;
-  if (of_y < kStreams * each) totals.put(of_y, LeafSum(exp, row, of_y, y, shift));
   return totals.sum(row.leaves());
 }
 

@@ -36,24 +36,41 @@ class WideExp {
 #if HWY_TARGET <= HWY_AVX3
   HWY_INLINE WideExp() : table_(hn::Load(F32(), WideExpConstants::table)) {}
 
+  static constexpr int kSideBySide = 4;
+
   HWY_INLINE VF operator()(VF x) const {
+    VF one[1] = {x};
+    (*this)(one);
+    return one[0];
+  }
+  /// Of each, side by side: a chain of 44 cycles fills the scheduler before four of them overlap.
+  template <int N>
+  HWY_INLINE void operator()(VF (&x)[N]) const {
     using C = WideExpConstants;
     const F32 d;
     const auto log2_e = hn::Set(d, C::log2_e);
     const auto magic = hn::Set(d, C::to_sixteenth);
-    const auto rounded = hn::MulAdd(x, log2_e, magic);
-    const auto k = hn::Sub(rounded, magic);
-    const auto f = hn::MulSub(x, log2_e, k);
-    const VF t{_mm512_permutexvar_ps(_mm512_castps_si512(rounded.raw), table_.raw)};
-    auto q = hn::MulAdd(hn::Set(d, C::of_sixteenth[2]), f, hn::Set(d, C::of_sixteenth[1]));
-    q = hn::Mul(hn::MulAdd(q, f, hn::Set(d, C::of_sixteenth[0])), f);
-    // NaN 2^-inf is 0 to this instruction: f is NaN for -inf.
-    return VF{_mm512_scalef_ps(hn::MulAdd(t, q, t).raw, k.raw)};
+    VF k[N], t[N], q[N];
+    for (int i = 0; i < N; ++i) t[i] = hn::MulAdd(x[i], log2_e, magic);
+    for (int i = 0; i < N; ++i) k[i] = hn::Sub(t[i], magic);
+    for (int i = 0; i < N; ++i) x[i] = hn::MulSub(x[i], log2_e, k[i]);
+    for (int i = 0; i < N; ++i) {
+      t[i] = VF{_mm512_permutexvar_ps(_mm512_castps_si512(t[i].raw), table_.raw)};
+    }
+    const auto c1 = hn::Set(d, C::of_sixteenth[1]), c2 = hn::Set(d, C::of_sixteenth[2]);
+    for (int i = 0; i < N; ++i) q[i] = hn::MulAdd(c2, x[i], c1);
+    for (int i = 0; i < N; ++i) q[i] = hn::MulAdd(q[i], x[i], hn::Set(d, C::of_sixteenth[0]));
+    for (int i = 0; i < N; ++i) q[i] = hn::Mul(q[i], x[i]);
+    for (int i = 0; i < N; ++i) q[i] = hn::MulAdd(t[i], q[i], t[i]);
+    // NaN 2^-inf is 0 to this instruction: q is NaN for -inf.
+    for (int i = 0; i < N; ++i) x[i] = VF{_mm512_scalef_ps(q[i].raw, k[i].raw)};
   }
 
  private:
   VF table_;
 #else
+  static constexpr int kSideBySide = 1;  // 16 registers
+
   HWY_INLINE VF operator()(VF x) const {
     using C = WideExpConstants;
     const F32 d;
