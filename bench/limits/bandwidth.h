@@ -27,7 +27,7 @@ class Buffer {
 };
 
 /// Touches every word once, of as many as both spans have if it uses both; they start on blocks of
-/// 64 bytes. Reads give the sum of the words of `from` modulo 2^64, copies and passes in place
+/// 64 bytes. Reads give the exclusive or of the words of `from`, copies and passes in place
 /// (over `to`) the first word of `to`: the result keeps the work from being left out.
 using Pass = std::uint64_t (*)(std::span<const std::uint64_t> from, std::span<std::uint64_t> to);
 
