@@ -4,15 +4,19 @@
 #include <utility>
 #include <vector>
 
+#include "core/promises.h"
 #include "properties/trial.h"
 
 namespace xent {
 
-/// The calls of one check and what a kernel answered.
+/// What a kernel said of itself and answered while it was judged.
 class Transcript {
  public:
+  /// The kernel, whose answers to what it supports and is held to are written down here.
+  Kernel heard(const Kernel&);
   void add(const TestCase&, const BindOptions&, const RunRecord&);
-  /// The same calls in the same order give the same bits.
+  /// The kernel makes the same promises, says the same of the same problems, and the same calls in
+  /// the same order give the same bits.
   bool repeated_by(const Kernel&) const;
   /// What was answered to a call; null if there was none.
   const RunRecord* find(const TestCase&, const BindOptions&) const;
@@ -23,6 +27,9 @@ class Transcript {
     BindOptions options;
     RunRecord record;
   };
+  Promises promises_;
+  std::vector<std::pair<Problem, bool>> supported_;
+  std::vector<std::pair<Problem, ErrorBudget>> budgets_;
   std::vector<Call> calls_;
 };
 
@@ -37,40 +44,16 @@ class RecordedTrial final : public KernelTrial {
   Transcript& to_;
 };
 
-/// The kernel by what it answered before, held to another budget.
+/// The kernel by what it answered before, held to another budget; new calls are written down.
 class RepeatedTrial final : public KernelTrial {
  public:
-  RepeatedTrial(const TestCase& c, const Kernel& k, References& r, const Transcript& from,
+  RepeatedTrial(const TestCase& c, const Kernel& k, References& r, Transcript& from,
                 BudgetOf budget)
       : KernelTrial(c, k, r, std::move(budget)), from_(from) {}
   RunRecord run(const TestCase&, const BindOptions&) override;
 
  private:
-  const Transcript& from_;
-};
-
-/// Judges kernels by one property on one case. A check is a function of what the kernel answers and
-/// of what it is held to (promises, budget, operations): a kernel that answers like one that passed
-/// and is held to the same passes with it, at the price of its own calls.
-class AlikeJudge {
- public:
-  AlikeJudge(const Property& p, const TestCase& c, References& r)
-      : property_(p), case_(c), references_(r) {}
-
-  /// What the property's check says of the kernel, exceptions included.
-  Judgement judge(const Kernel&);
-
- private:
-  /// A kernel that passed; no two are held to the same.
-  struct Model {
-    const Kernel* kernel;
-    Transcript transcript;
-    Judgement judgement;
-  };
-  const Property& property_;
-  const TestCase& case_;
-  References& references_;
-  std::vector<Model> models_;
+  Transcript& from_;
 };
 
 }  // namespace xent

@@ -66,13 +66,12 @@ class Runner {
       }
       const TestCase c = case_of(job, options_);
       References refs;
-      AlikeJudge alike(property, c, refs);
+      CaseJudge judge(property, c, refs, options_.until_failure);
       for (std::size_t k = 0; k < kernels_.size(); ++k) {
         std::atomic<bool>& failed = failed_[job.property * kernels_.size() + k];
         out.emplace_back();
         if (options_.until_failure && failed) continue;
-        out.back() =
-            judge_entry(property, kernels_[k], c, refs, options_.until_failure ? &alike : nullptr);
+        out.back() = judge.judge(kernels_[k]);
         if (out.back().judgement.verdict == Verdict::fail) failed = true;
       }
     } catch (const std::exception& x) {

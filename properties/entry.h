@@ -36,8 +36,34 @@ const Bitwise* bitwise(std::string_view property);
 
 bool is_accuracy(std::string_view property);
 
-/// The kernel, and where it passes the substitutes in its place. With `alike` the verdict alone.
-/// Throws nothing: what a third party raises is its own failure, anything else an error.
-Entry judge_entry(const Property&, const Kernel&, const TestCase&, References&, AlikeJudge* alike);
+/// Judges kernels by one property on one case. What comes out is a function of what a kernel says
+/// of itself (supports, budget, promises) and of what it answers: one that repeats all that another
+/// said and answered, bit by bit, has that one's entry, at the price of its own calls.
+class CaseJudge {
+ public:
+  /// With `verdict_alone` no substitutes take the kernel's place, and no errors are kept.
+  CaseJudge(const Property& p, const TestCase& c, References& r, bool verdict_alone)
+      : property_(p), case_(c), references_(r), verdict_alone_(verdict_alone) {}
+
+  /// The kernel, and where it passes the substitutes in its place. Throws nothing: what a third
+  /// party raises is its own failure, anything else an error.
+  Entry judge(const Kernel&);
+
+ private:
+  struct Model {
+    Transcript transcript;
+    Entry entry;
+  };
+  bool may_share(const Kernel&) const;
+  void fill(const Kernel&, Entry&);
+  /// As if there were no other kernel.
+  void fill_alone(const Kernel&, Transcript&, Entry&);
+
+  const Property& property_;
+  const TestCase& case_;
+  References& references_;
+  bool verdict_alone_;
+  std::vector<Model> models_;  ///< that passed or had nothing to judge
+};
 
 }  // namespace xent

@@ -81,6 +81,45 @@ TEST(Engine, VerdictsAloneAreTheSameVerdicts) {
   EXPECT_GT(failed, 8);
 }
 
+void expect_same_row(const VerdictRow& a, const VerdictRow& b) {
+  EXPECT_EQ(a.verdict, b.verdict) << a.kernel << ' ' << a.property;
+  EXPECT_EQ(a.cases, b.cases);
+  EXPECT_EQ(a.checks, b.checks);
+  EXPECT_EQ(a.rejected, b.rejected);
+  EXPECT_EQ(a.excluded, b.excluded);
+  EXPECT_EQ(a.worst.error_over_bound, b.worst.error_over_bound);
+}
+
+/// scalar/safe, held to an exponential that nobody has.
+Kernel held_to_more() {
+  Kernel k = named("scalar/safe").front();
+  k.name = "scalar/held-to-more";
+  k.budget = [budget = k.budget](const Problem& p) {
+    ErrorBudget b = budget(p);
+    b.exp_rel = b.log_rel = b.log_abs = 0;
+    b.order = SumOrder::compensated;
+    return b;
+  };
+  return k;
+}
+
+TEST(Engine, KernelsThatAnswerAlikeAreJudgedAsIfEachWereAlone) {
+  std::vector<Kernel> kernels = named("scalar/safe");
+  for (const Kernel& k : {held_to_more(), kernels.front()}) kernels.push_back(k);
+  kernels.back().name = "scalar/safe-again";
+  const VerifyOptions o = quick({"loss.accurate", "grad.signs", "run.history", "options.rows"});
+  const Results together = judged(kernels, o);
+  std::int64_t failed = 0;
+  for (std::size_t k = 0; k < kernels.size(); ++k) {
+    const Results alone = judged({kernels[k]}, o);
+    for (std::size_t p = 0; p < alone.verdicts.size(); ++p) {
+      expect_same_row(together.verdicts[p * kernels.size() + k], alone.verdicts[p]);
+      failed += alone.verdicts[p].verdict == Verdict::fail;
+    }
+  }
+  EXPECT_GT(failed, 0);  // the answers were the same, what they were held to was not
+}
+
 TEST(Engine, LowPowerOfANarrowSelectionAccusesNobody) {
   VerifyOptions o;
   o.shrink = false;
