@@ -32,6 +32,18 @@ class BlockedSum {
     run_[j % kLanes<T>] += x;
     if (j % (kLanes<T> * kBlock) == kLanes<T> * kBlock - 1) end_run();
   }
+  /// x[0 .. n] as add(0, x[0]), add(1, x[1]), ... would; nothing else was added before.
+  void add_all(const T* x, std::int64_t n) {
+    constexpr std::int64_t lanes = kLanes<T>;
+    std::int64_t j = 0;
+    while (n - j >= lanes * kBlock) {
+      for (std::int64_t end = j + lanes * kBlock; j < end; j += lanes) {
+        for (std::int64_t i = 0; i < lanes; ++i) run_[i] += x[j + i];
+      }
+      end_run();
+    }
+    for (; j < n; ++j) run_[j % lanes] += x[j];
+  }
   T value() {
     end_run();
     return sum_of_lanes(total_);

@@ -120,6 +120,8 @@ constexpr Factory kMutants[] = {
     mutant_idle_lanes_counted,
     mutant_online_drift,
     mutant_online_rescale_of_products,
+    mutant_online_rescale_forgotten,
+    mutant_online_first_step_nothing,
     mutant_sum_of_row_before,
     mutant_last_row_unwritten,
     mutant_last_line_unwritten,

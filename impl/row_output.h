@@ -57,6 +57,7 @@ class Divisors {
     return sum.value();
   }
   static std::int64_t count(const RowView<T>& w, std::int64_t from, std::int64_t to) {
+    if (!w.ignore && !w.shift) return to - from;
     std::int64_t valid = 0;
     for (std::int64_t r = from; r < to; ++r) valid += w.ignored(r) ? 0 : 1;
     return valid;
@@ -97,6 +98,14 @@ class LossOutput {
   }
   void put_ignored(std::int64_t row) {
     if (view_.loss != nullptr) take(row, T(0));
+  }
+  /// All rows; the loss of those that are ignored is 0.
+  void put_all(const T* loss) {
+    if (view_.loss == nullptr) return;
+    if (view_.reduction != Reduction::none && !by_sequence_ && view_.unit != Unit::bits) {
+      return sum_.add_all(loss, view_.n);
+    }
+    for (std::int64_t r = 0; r < view_.n; ++r) put(r, loss[r]);
   }
   void finish() {
     using std::exp;

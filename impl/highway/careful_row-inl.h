@@ -44,10 +44,49 @@ struct CarefulValue {
   }
 };
 
-/// One row below its maximum, by the formulas of highway/safe: three passes, for the rows that the
-/// target's logit does not serve: it is so far below that the sum overflows, or nothing is left of
-/// the others, or something is not a number.
-template <class E, class O>
+template <class E>
+VF MaximumOfLines(const RowLines<E>& row, std::int64_t from, std::int64_t to) {
+  VF m = hn::Set(F32(), kNothing);
+  LineWalk<E> walk(row, from, to);
+  const auto take = [&](const Line<E>& x) HWY_ATTR {
+    for (int i = 0; i < Line<E>::kParts; ++i) m = hn::Max(m, x.part[i]);
+  };
+  while (!walk.done()) {
+    for (std::int64_t count = walk.plain(); count > 0; --count, ++walk.line) {
+      Ask(walk.at());
+      take(Load(walk.at()));
+    }
+    if (walk.done()) break;
+    take(walk.odd());
+    ++walk.line;
+  }
+  return m;
+}
+/// Of elements [from, to); an odd line is looked at as far as it is the row's.
+template <class E>
+float Maximum(const RowLines<E>& row, std::int64_t from, std::int64_t to) {
+  alignas(64) float lane[Line<E>::kLanesOfPart];
+  hn::Store(MaximumOfLines(row, from, to), F32(), lane);
+  return *std::max_element(lane, lane + Line<E>::kLanesOfPart);
+}
+
+/// m, s, t of RowSums in three passes.
+struct InPasses {
+  template <class E>
+  static HWY_INLINE RowSums<float> Of(const ExpBelow& exp, const RowLines<E>& row,
+                                      std::int64_t y) {
+    RowSums<float> r;
+    r.m = Maximum(row, 0, row.v);
+    r.s = RowSum(exp, row, -1, finite_shift(r.m));
+    r.t = RowSum(exp, row, y, finite_shift(r.m));
+    return r;
+  }
+};
+
+/// One row below its maximum, by the formulas of highway/safe. In passes, it is for the rows that
+/// the target's logit does not serve: it is so far below that the sum overflows, or nothing is left
+/// of the others, or something is not a number.
+template <class E, class O, class Sums = InPasses>
 class CarefulRow {
  public:
   CarefulRow(const RowView<float>& w, const Divisors<float>& divisors, std::int64_t r, const E* z,
@@ -56,11 +95,8 @@ class CarefulRow {
 
   /// Writes the gradient, returns the loss.
   HWY_NOINLINE float Run() {
-    RowSums<float> row;
-    row.m = Maximum();
+    RowSums<float> row = Sums::Of(exp_, lines_, y_);
     const float shift = finite_shift(row.m);
-    row.s = RowSum(exp_, lines_, -1, shift);
-    row.t = RowSum(exp_, lines_, y_, shift);
     row.z_y = AsFloat(z_[y_]);
     row.e_y = hn::GetLane(exp_(hn::Set(F32(), row.z_y - shift)));
     const float weight = w_.weight_of(y_);
@@ -71,25 +107,6 @@ class CarefulRow {
   }
 
  private:
-  float Maximum() const {
-    VF m = hn::Set(F32(), kNothing);
-    LineWalk<E> walk(lines_, 0, w_.v);
-    const auto take = [&](const Line<E>& x) HWY_ATTR {
-      for (int i = 0; i < Line<E>::kParts; ++i) m = hn::Max(m, x.part[i]);
-    };
-    while (!walk.done()) {
-      for (std::int64_t count = walk.plain(); count > 0; --count, ++walk.line) {
-        take(Load(walk.at()));
-      }
-      if (walk.done()) break;
-      take(walk.odd());
-      ++walk.line;
-    }
-    alignas(64) float lane[Line<E>::kLanesOfPart];
-    hn::Store(m, F32(), lane);
-    return *std::max_element(lane, lane + Line<E>::kLanesOfPart);
-  }
-
   void Gradient(const RowSums<float>& row, float shift, float weight, float lse) {
     const float z_factor = w_.z_loss == 0 ? 0 : 2 * w_.z_loss * lse;
     const float at = accurate_target_gradient(row);

@@ -19,17 +19,17 @@ void LadderOps(void* out) {
   auto& bodies = *static_cast<LadderBodies*>(out);
   bodies = {};
 #if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_SSSE3
-  bodies.reference = [](const NativeView& view) { RunNative(view, {}); };
-  bodies.streams = [](const NativeView& view) { RunNative(view, {.streams = true}); };
+  bodies.reference = [](const NativeView& view) { RunNative(view, LadderRows{}); };
+  bodies.streams = [](const NativeView& view) { RunNative(view, LadderRows{{.streams = true}}); };
   bodies.fused = [](const NativeView& view) {
-    RunNative(view, {.streams = true, .pipelined = true});
+    RunNative(view, LadderRows{{.streams = true, .pipelined = true}});
   };
   bodies.automatic = [](const NativeView& view) {
-    RunNative(view, {.streams = true, .pipelined = true, .small = true});
+    RunNative(view, LadderRows{{.streams = true, .pipelined = true, .small = true}});
   };
 #endif
 #if HWY_TARGET <= HWY_AVX3
-  bodies.small = [](const NativeView& view) { RunNative(view, {.small = true}); };
+  bodies.small = [](const NativeView& view) { RunNative(view, LadderRows{{.small = true}}); };
 #endif
 }
 

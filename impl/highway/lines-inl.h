@@ -137,10 +137,15 @@ HWY_INLINE void Store(const Line<float>& x, float* p, Put put) {
   }
 }
 template <class Put>
-HWY_INLINE void Store(const Line<F16>& x, F16* p, Put) {
-  const hn::Rebind<F16, F32> d16;
-  for (int i = 0; i < Line<F16>::kParts; ++i) {
-    hn::StoreU(hn::DemoteTo(d16, x.part[i]), d16, p + i * Line<F16>::kLanesOfPart);
+HWY_INLINE void Store(const Line<F16>& x, F16* p, Put put) {
+  const hn::Rebind<F16, F32> half;
+  const hn::Repartition<std::uint16_t, F32> d16;
+  auto* words = reinterpret_cast<std::uint16_t*>(p);
+  for (int i = 0; i < Line<F16>::kParts; i += 2) {
+    const hn::RebindToUnsigned<decltype(half)> bits;
+    const auto low = hn::BitCast(bits, hn::DemoteTo(half, x.part[i]));
+    const auto high = hn::BitCast(bits, hn::DemoteTo(half, x.part[i + 1]));
+    put(d16, hn::Combine(d16, high, low), words + i * Line<F16>::kLanesOfPart);
   }
 }
 template <class Put>

@@ -37,7 +37,7 @@ struct Times {
 };
 
 /// How a rung goes about it.
-struct Rung {
+struct RungChoice {
   bool streams = false;    ///< a long row is read in several places at once
   bool pipelined = false;  ///< a row's gradient is written beside the next row's sum
   bool keeps = false;       ///< the exponentials of that row
@@ -54,7 +54,8 @@ template <class E, class O>
 class ReferenceRows {
  public:
   /// `losses` receives a number for each row, in nats, weighted: what LossOutput takes.
-  ReferenceRows(const NativeView& view, const Divisors<float>& divisors, float* losses, Rung rung)
+  ReferenceRows(const NativeView& view, const Divisors<float>& divisors, float* losses,
+                RungChoice rung)
       : view_(view), w_(view.w), divisors_(divisors), losses_(losses), rung_(rung) {
     if (!same_lines()) rung_.pipelined = false;
   }
@@ -222,7 +223,7 @@ class ReferenceRows {
   const RowView<float>& w_;
   const Divisors<float>& divisors_;
   float* losses_;
-  Rung rung_;
+  RungChoice rung_;
   WideExp exp_;
   LeafTotals<E> totals_;
   KeptRow<E> kept_[2];

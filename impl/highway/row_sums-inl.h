@@ -99,12 +99,12 @@ class LineWalk {
     keep(e);
     return Without(Only(e, std::max<std::int64_t>(from_ - start, 0), to_ - start), line, y);
   }
-  /// Of its logits, -inf for what does not count.
+  /// The logits of the odd line that is next, -inf for what does not count.
   HWY_INLINE Line<E> odd() const {
     const std::int64_t start = line * kLine<E>;
     const std::int64_t first = std::max<std::int64_t>(row_.head - start, 0);
     const std::int64_t last = std::min(row_.end() - start, kLine<E>);
-    return LoadOnly(at(), first, last);
+    return Within(LoadOnly(at(), first, last), from_ - start, to_ - start);
   }
 
  private:

@@ -43,6 +43,15 @@ std::optional<std::string> beyond_small(const Problem& p) {
   return std::nullopt;
 }
 
+/// Below a maximum, with highway/safe's exponential and formulas.
+ErrorBudget online_budget(const Problem& p, const HighwayRung& rung) {
+  const double exp_rel = p.unit == Unit::perplexity ? std::max(kHighwayExp, kLibmExp) : kHighwayExp;
+  ErrorBudget b = accurate_budget(p, exp_rel, kLibmLog);
+  b.online = true;
+  if (is_narrow(p.dtype) && takes_native(p, rung) && p.layout != Layout::bct) b.lanes = 32;
+  return b;
+}
+
 ErrorBudget budget_of(const Problem& p, const HighwayRung& rung) {
   double exp_rel = std::max(rung.fma ? kWideExp : kWideExpUnfused, kHighwayExp);
   if (p.unit == Unit::perplexity) exp_rel = std::max(exp_rel, kLibmExp);
@@ -55,22 +64,24 @@ ErrorBudget budget_of(const Problem& p, const HighwayRung& rung) {
   return b;
 }
 
-/// By hand from the loops of ladder.cpp for AVX-512, for 16 logits: the exponential 9, subtraction
+/// By hand from the loops of ladder.cpp. For 16 logits with AVX-512: the exponential 9, subtraction
 /// 1, addition 1; to unpack bf16 1, f16 2 (one instruction, two operations), to round them 4 and 2;
-/// a gradient 1 where the exponentials were kept. Loads, stores and register moves need no
-/// arithmetic port.
+/// a gradient 1, where the exponentials were not kept all but the addition again. For 8 logits of
+/// f32 with AVX2: the exponential 13. Loads, stores and register moves need no arithmetic port.
 VectorWork work_of(const Problem& p, const HighwayRung& rung) {
   const bool narrow = is_narrow(p.dtype);
-  if (rung.isa != "avx3" || !takes_native(p, rung)) return {};
+  const bool counted = rung.isa == "avx3" || (rung.isa == "avx2" && !narrow);
+  if (!counted || !takes_native(p, rung)) return {};
   if (p.wants_grad() && narrow && p.output_dtype() != p.dtype) return {};
+  const double exp = rung.isa == "avx3" ? 9 : 13;
   const double unpack = !narrow ? 0 : p.dtype == DType::bf16 ? 1 : 2;
   const double pack = !narrow ? 0 : p.dtype == DType::bf16 ? 4 : 2;
-  double operations = unpack + 11;
+  double operations = unpack + exp + 2;
   if (p.wants_grad()) {
     const bool kept = rung.pipelined && p.v <= longest_kept(size_of(p.dtype));
-    operations += 1 + pack + (kept ? 0 : unpack + 10);
+    operations += 1 + pack + (kept ? 0 : unpack + exp + 1);
   }
-  return {operations, 16};
+  return {operations, rung.isa == "avx3" ? 16.0 : 8.0};
 }
 
 NativeView as_native(const RowView<float>& w) {
@@ -91,6 +102,8 @@ Exponential exponential_of(const HighwayRung& rung) {
   return e;
 }
 
+bool is_online(const HighwayRung& rung) { return rung.name == "online"; }
+
 Kernel make_rung(const HighwayRung& rung) {
   HostKernel k;
   k.name = "highway/" + rung.name + "/" + rung.isa;
@@ -98,13 +111,16 @@ Kernel make_rung(const HighwayRung& rung) {
   k.promises = accurate_promises();
   k.ops = {Op::ce};
   k.refuses = rung.name == "small" ? beyond_small : beyond_rungs;
-  k.budget = [rung](const Problem& p) { return budget_of(p, rung); };
+  k.budget = [rung](const Problem& p) {
+    return is_online(rung) ? online_budget(p, rung) : budget_of(p, rung);
+  };
   k.f32 = [body = rung.body](const RowView<float>& w) { body(as_native(w)); };
   k.f64 = [](const RowView<double>&) {};
   k.native = rung.body;
   k.takes_native = [rung](const Problem& p) { return takes_native(p, rung); };
   k.exponential = exponential_of(rung);
-  if (rung.name != "small") {
+  k.exponential.positive = !is_online(rung);
+  if (rung.name != "small" && !is_online(rung)) {
     k.uops_per_vector = [rung](const Problem& p, bool) { return work_of(p, rung); };
   }
   return make_kernel(std::move(k));
@@ -185,6 +201,12 @@ void for_each_isa(const F& f) {
 
 std::vector<Kernel> highway_rungs() {
   std::vector<Kernel> kernels;
+  for_each_isa([&](HighwayRung rung, const LadderBodies&) {
+    rung.name = "online";
+    rung.summary = "one pass with a running maximum, leaf by leaf";
+    online_of(&rung);
+    if (rung.body != nullptr) kernels.push_back(make_rung(rung));
+  });
   for (const RungText& text : kRungs) {
     for_each_isa([&](HighwayRung rung, const LadderBodies& bodies) {
       rung.name = text.name;

@@ -35,9 +35,9 @@ struct LadderBodies {
   NativeBody automatic = nullptr;  ///< fused, and small where that takes the problem
 };
 
-/// Longest rows that keep their exponentials for the gradient. Beyond, what is kept goes through the
-/// core's second cache and back, which costs more than to compute it again; 16-bit logits are dearer
-/// to compute with.
+/// Longest rows that keep their exponentials for the gradient. Beyond, what is kept goes through
+/// the core's second cache and back, which costs more than to compute it again; 16-bit logits are
+/// dearer to compute with.
 inline std::int64_t longest_kept(std::size_t bytes_of_logit) {
   return bytes_of_logit == 2 ? 1 << 16 : 1 << 11;
 }
@@ -45,5 +45,6 @@ inline std::int64_t longest_kept(std::size_t bytes_of_logit) {
 // For the instruction set that Highway's dispatch is set to.
 LadderBodies ladder_bodies();
 void wide_exp_of(HighwayRung* out);  ///< sets everything but names and body
+void online_of(HighwayRung* out);    ///< sets body and exp
 
 }  // namespace xent

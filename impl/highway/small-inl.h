@@ -8,7 +8,10 @@
 #endif
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <utility>
 
 #include "hwy/highway.h"
 #include "impl/highway/careful_row-inl.h"
@@ -21,33 +24,162 @@ namespace xent {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Lane k is the sum of the lanes of row[k], in halves as SumOfHalves adds them.
-HWY_INLINE VF SumsOfRows(const VF* row) {
-  __m512 a[8], b[4], c[2];
-  for (int i = 0; i < 8; ++i) {  // lanes i + 8: rows i and i + 8 side by side
-    const __m512 low = _mm512_shuffle_f32x4(row[i].raw, row[i + 8].raw, 0x44);
-    const __m512 high = _mm512_shuffle_f32x4(row[i].raw, row[i + 8].raw, 0xee);
-    a[i] = _mm512_add_ps(low, high);
+/// Sixteen rows, `stride` elements from one to the next.
+struct SixteenRows {
+  static constexpr std::int64_t kRows = 16;
+  std::int64_t stride;
+  __m512i start[2];  ///< of rows 0 .. 8 and 8 .. 16
+  /// Integers of a lane each: read, they cost a load; as constants, two shuffles.
+  std::int32_t number[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+  explicit SixteenRows(std::int64_t elements) : stride(elements) {
+    const __m512i k = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+    start[0] = _mm512_mullo_epi64(k, _mm512_set1_epi64(stride));
+    start[1] = _mm512_add_epi64(start[0], _mm512_set1_epi64(8 * stride));
   }
-  for (int i = 0; i < 4; ++i) {  // i + 4: in each block of four lanes a row, i, i+8, i+4, i+12
-    const __m512 even = _mm512_shuffle_f32x4(a[i], a[i + 4], 0x88);
-    const __m512 odd = _mm512_shuffle_f32x4(a[i], a[i + 4], 0xdd);
-    b[i] = _mm512_add_ps(even, odd);
+  /// Row k: its four's first, and on from there.
+  template <class T>
+  HWY_INLINE T* at(T* first, int k) const {
+    return first + k / 4 * 4 * stride + k % 4 * stride;
   }
-  for (int i = 0; i < 2; ++i) {  // i + 2
-    const __m512 low = _mm512_shuffle_ps(b[i], b[i + 2], 0x44);
-    const __m512 high = _mm512_shuffle_ps(b[i], b[i + 2], 0xee);
-    c[i] = _mm512_add_ps(low, high);
+  HWY_INLINE __mmask16 other_than(__m512i y, int j) const {
+    return _mm512_cmpneq_epi32_mask(y, _mm512_set1_epi32(number[j]));
   }
-  const __m512 sums = _mm512_add_ps(_mm512_shuffle_ps(c[0], c[1], 0x88),
-                                    _mm512_shuffle_ps(c[0], c[1], 0xdd));
-  // A block holds rows r, r + 2, r + 1, r + 3 of blocks 0, 8, 4, 12.
-  const __m512i back = _mm512_setr_epi32(0, 2, 1, 3, 8, 10, 9, 11, 4, 6, 5, 7, 12, 14, 13, 15);
-  return VF{_mm512_permutexvar_ps(back, sums)};
+};
+
+/// Four matrices of 4 x 4, one in each block of four lanes.
+HWY_INLINE void Transpose4x4(const __m512 (&row)[4], __m512 (&column)[4]) {
+  const __m512 a = _mm512_unpacklo_ps(row[0], row[2]);
+  const __m512 b = _mm512_unpacklo_ps(row[1], row[3]);
+  const __m512 c = _mm512_unpackhi_ps(row[0], row[2]);
+  const __m512 d = _mm512_unpackhi_ps(row[1], row[3]);
+  column[0] = _mm512_unpacklo_ps(a, b);
+  column[1] = _mm512_unpackhi_ps(a, b);
+  column[2] = _mm512_unpacklo_ps(c, d);
+  column[3] = _mm512_unpackhi_ps(c, d);
 }
 
-/// Rows of at most 64 classes of f32, sixteen at a time: a row is a vector or a few, the sums of
-/// sixteen are one, and so are their logarithms and reciprocals. Same bits as ReferenceRows.
+/// The sum of kWidth numbers in halves: s[i] + s[i + 8], ...
+template <int kWidth, int kHalf = 8>
+HWY_INLINE VF SumInHalves(VF* s) {
+  if constexpr (kHalf == 0) {
+    return s[0];
+  } else {
+    for (int i = 0; i + kHalf < kWidth; ++i) s[i] = hn::Add(s[i], s[i + kHalf]);
+    return SumInHalves<std::min(kWidth, kHalf), kHalf / 2>(s);
+  }
+}
+
+inline constexpr int kClassBlock = 16;
+
+/// Targets as classes of the next block.
+HWY_INLINE __m512i NextBlock(__m512i y) {
+  return _mm512_sub_epi32(y, _mm512_set1_epi32(kClassBlock));
+}
+
+/// A block of kN <= kClassBlock classes of sixteen rows, a vector for each class. They are loaded
+/// and stored in fours; the last four begin earlier, so that they end with the block.
+template <int kN>
+class ClassVectors {
+ public:
+  /// e[j] = exp(z_j - z_y), 0 for y.
+  static HWY_NOINLINE void Terms(const WideExp& exp, const SixteenRows& rows, const float* z,
+                                 VF z_y, __m512i y, VF* e) {
+    VF s[kN];
+    TermsFrom<0>(exp, rows, z, z_y, y, s, e);
+  }
+  /// The same, and their sum.
+  static HWY_NOINLINE VF TermsAndSum(const WideExp& exp, const SixteenRows& rows, const float* z,
+                                     VF z_y, __m512i y, VF* e) {
+    VF s[kN];
+    TermsFrom<0>(exp, rows, z, z_y, y, s, e);
+    return SumInHalves<kN>(s);
+  }
+  /// g_j = e[j] factor, at_target for y.
+  static HWY_NOINLINE void Gradient(const SixteenRows& rows, const VF* e, __m512i y, VF factor,
+                                    VF at_target, float* g) {
+    GradientFrom<0>(rows, e, y, factor, at_target, g);
+  }
+
+ private:
+  static constexpr int Start(int c) { return std::max(std::min(c, kN - 4), 0); }
+
+  template <int kC>
+  static HWY_INLINE void TermsFrom(const WideExp& exp, const SixteenRows& rows, const float* z,
+                                   VF z_y, __m512i y, VF* s, VF* e) {
+    if constexpr (kC < kN) {
+      __m512 x[4];
+      Load4(rows, z + Start(kC), x);
+      for (int j = kC; j < std::min(kC + 4, kN); ++j) {
+        const VF one = exp(hn::Sub(VF{x[j - Start(kC)]}, z_y));
+        e[j] = s[j] = VF{_mm512_maskz_mov_ps(rows.other_than(y, j), one.raw)};
+      }
+      TermsFrom<kC + 4>(exp, rows, z, z_y, y, s, e);
+    }
+  }
+  template <int kC>
+  static HWY_INLINE void GradientFrom(const SixteenRows& rows, const VF* e, __m512i y, VF factor,
+                                      VF at_target, float* g) {
+    if constexpr (kC < kN) {
+      __m512 x[4];
+      for (int i = 0; i < 4; ++i) {
+        const int j = std::min(Start(kC) + i, kN - 1);
+        x[i] = _mm512_mask_mul_ps(at_target.raw, rows.other_than(y, j), e[j].raw, factor.raw);
+      }
+      Store4(x, rows, g + Start(kC));
+      GradientFrom<kC + 4>(rows, e, y, factor, at_target, g);
+    }
+  }
+
+  static constexpr auto kFew = static_cast<__mmask8>((1 << std::min(kN, 4)) - 1);
+  static HWY_INLINE __m128 Load(const float* z) {
+    if constexpr (kN < 4) return _mm_maskz_loadu_ps(kFew, z);
+    else return _mm_loadu_ps(z);
+  }
+  static HWY_INLINE void Store(__m128 x, float* g) {
+    if constexpr (kN < 4) _mm_mask_storeu_ps(g, kFew, x);
+    else _mm_storeu_ps(g, x);
+  }
+  static HWY_INLINE void Load4(const SixteenRows& rows, const float* z, __m512 (&x)[4]) {
+    __m512 row[4];
+    for (int i = 0; i < 4; ++i) {
+      row[i] = _mm512_castps128_ps512(Load(rows.at(z, i)));
+      row[i] = _mm512_insertf32x4(row[i], Load(rows.at(z, i + 4)), 1);
+      row[i] = _mm512_insertf32x4(row[i], Load(rows.at(z, i + 8)), 2);
+      row[i] = _mm512_insertf32x4(row[i], Load(rows.at(z, i + 12)), 3);
+    }
+    Transpose4x4(row, x);
+  }
+  static HWY_INLINE void Store4(const __m512 (&x)[4], const SixteenRows& rows, float* g) {
+    __m512 row[4];
+    Transpose4x4(x, row);
+    for (int i = 0; i < 4; ++i) {
+      Store(_mm512_castps512_ps128(row[i]), rows.at(g, i));
+      Store(_mm512_extractf32x4_ps(row[i], 1), rows.at(g, i + 4));
+      Store(_mm512_extractf32x4_ps(row[i], 2), rows.at(g, i + 8));
+      Store(_mm512_extractf32x4_ps(row[i], 3), rows.at(g, i + 12));
+    }
+  }
+};
+
+/// ClassVectors<n> of an n known at run time.
+struct AnyClassVectors {
+  decltype(&ClassVectors<1>::Terms) terms;
+  decltype(&ClassVectors<1>::TermsAndSum) terms_and_sum;
+  decltype(&ClassVectors<1>::Gradient) gradient;
+
+  static const AnyClassVectors& of(std::int64_t n) {
+    return []<std::size_t... i>(std::index_sequence<i...>) -> auto& {
+      static constexpr AnyClassVectors all[] = {{&ClassVectors<i + 1>::Terms,
+                                                 &ClassVectors<i + 1>::TermsAndSum,
+                                                 &ClassVectors<i + 1>::Gradient}...};
+      return all;
+    }(std::make_index_sequence<kClassBlock>())[n - 1];
+  }
+};
+
+/// Rows of at most 64 classes of f32, sixteen at a time: what a row needs once (its sum, logarithm,
+/// reciprocal) sixteen rows need once, and no lane is idle. Same bits as ReferenceRows.
 class SmallRows {
  public:
   static constexpr std::int64_t kLongest = 64;
@@ -65,99 +197,141 @@ class SmallRows {
         input_(static_cast<const float*>(view.input)),
         grad_(static_cast<float*>(view.grad)),
         losses_(losses),
-        vectors_(static_cast<int>((view.w.v + 15) / 16)) {}
+        last_block_((w_.v - 1) / kBlock * kBlock),
+        last_(AnyClassVectors::of(w_.v - last_block_)) {
+    std::fill(e_, e_ + kLongest, hn::Zero(F32()));
+  }
 
   void Run(std::int64_t first, std::int64_t last) {
-    for (std::int64_t r = first; r < last; r += 16) {
-      const std::int64_t count = std::min<std::int64_t>(16, last - r);
-      vectors_ == 1 ? Batch<1>(r, count) : Batch<4>(r, count);
+    const std::int64_t whole = first + (last - first) / kRows * kRows;
+    Run(SixteenRows(w_.stride), input_ + first * w_.stride, w_.label + first, first, whole);
+    if (whole == last) return;
+    float z[kRows * kLongest] = {};
+    std::int64_t label[kRows] = {};
+    for (std::int64_t r = whole; r < last; ++r) {
+      std::copy_n(input_ + r * w_.stride, w_.v, z + (r - whole) * w_.v);
+      label[r - whole] = w_.label[r];
     }
+    Run(SixteenRows(w_.v), z, label, whole, last);
   }
 
  private:
-  __mmask16 Mask(int vector) const {
-    const std::int64_t left = std::clamp<std::int64_t>(w_.v - 16 * vector, 0, 16);
-    return static_cast<__mmask16>((std::uint32_t{1} << left) - 1);
-  }
+  static constexpr std::int64_t kRows = SixteenRows::kRows;
+  static constexpr std::int64_t kBlock = kClassBlock;
 
-  /// Rows r .. r + count, with exponentials in at most kVectors vectors each.
-  template <int kVectors>
-  HWY_INLINE void Batch(std::int64_t r, std::int64_t count) {
-    const F32 d;
-    alignas(64) float z_y[16];
-    std::int32_t y[16];
-    for (std::int64_t k = 0; k < 16; ++k) {
-      const std::int64_t row = r + std::min(k, count - 1);
-      y[k] = static_cast<std::int32_t>(w_.label[row]);
-      z_y[k] = input_[row * w_.stride + y[k]];
-    }
-    VF e[16 * kVectors], others[16];
-    for (std::int64_t k = 0; k < 16; ++k) {
-      const float* const z = input_ + (r + std::min(k, count - 1)) * w_.stride;
-      others[k] = hn::Zero(d);
-      for (int i = 0; i < kVectors; ++i) {
-        if (kVectors > 1 && i >= vectors_) break;
-        const VF x{_mm512_mask_loadu_ps(_mm512_set1_ps(kNothing), Mask(i), z + 16 * i)};
-        const VF one = exp_(hn::Sub(x, hn::Set(d, z_y[k])));
-        const auto but_y = static_cast<__mmask16>(~At(y[k], i));
-        others[k] = i == 0 ? VF{_mm512_maskz_mov_ps(but_y, one.raw)}
-                           : VF{_mm512_mask_add_ps(others[k].raw, but_y, others[k].raw, one.raw)};
-        e[k * kVectors + i] = one;
+  /// Sixteen rows, or the last ones.
+  struct Group {
+    std::int64_t r;
+    __mmask16 rows;
+    const VF* e;
+    __m512i y;
+    VF sum, factor, at_target;
+    std::uint32_t bad;  ///< rows for CarefulRow
+  };
+
+  static constexpr __mmask16 kAll = 0xffff;
+
+  /// A few groups in step: the core need not wait for a group's logarithms and quotients. The first
+  /// row's logits and label are z and label.
+  HWY_NOINLINE void Run(const SixteenRows& rows, const float* z, const std::int64_t* label,
+                        std::int64_t first, std::int64_t last) {
+    const std::int64_t classes = last_block_ + kBlock;
+    Group group[kLongest / kBlock];
+    for (std::int64_t r = first; r < last;) {
+      std::int64_t count = 0;
+      for (; r < last && (count + 1) * classes <= kLongest; r += kRows, ++count) {
+        const std::int64_t done = r - first;
+        Sum(rows, z + done * rows.stride, label + done, e_ + count * classes, group[count]);
+        group[count].r = r;
+        group[count].rows = Low(last - r);
+      }
+      for (std::int64_t i = 0; i < count; ++i) Finish(group[i]);
+      for (std::int64_t i = 0; i < count; ++i) {
+        if (HWY_UNLIKELY(group[i].bad != 0 || group[i].rows != kAll)) OneByOne(group[i]);
+        else if (grad_ != nullptr) Gradient(rows, group[i], grad_ + group[i].r * w_.stride);
       }
     }
-    Finish<kVectors>(r, count, SumsOfRows(others), e, y);
+  }
+  static HWY_INLINE __mmask16 Low(std::int64_t n) {
+    return static_cast<__mmask16>((std::uint32_t{1} << std::min(kRows, n)) - 1);
   }
 
-  /// The bit of class y in a row's vector i.
-  static HWY_INLINE __mmask16 At(std::int32_t y, int i) {
-    return static_cast<__mmask16>(std::uint64_t{1} << y >> 16 * i);
+  HWY_INLINE void Sum(const SixteenRows& rows, const float* z, const std::int64_t* label, VF* e,
+                      Group& group) const {
+    const __m512i low = _mm512_loadu_si512(label);
+    const __m512i high = _mm512_loadu_si512(label + 8);
+    const __m512i at_low = _mm512_add_epi64(low, rows.start[0]);
+    const __m512i at_high = _mm512_add_epi64(high, rows.start[1]);
+    const VF z_y{_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_i64gather_ps(at_low, z, 4)),
+                                    _mm512_i64gather_ps(at_high, z, 4), 1)};
+    group.e = e;
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    group.y = _mm512_permutex2var_epi32(low, even, high);
+    __m512i y = group.y;
+    if (last_block_ == 0) {
+      group.sum = last_.terms_and_sum(exp_, rows, z, z_y, y, e);
+      return;
+    }
+    for (std::int64_t c = 0; c < last_block_; c += kBlock, y = NextBlock(y)) {
+      ClassVectors<kBlock>::Terms(exp_, rows, z + c, z_y, y, e + c);
+    }
+    last_.terms(exp_, rows, z + last_block_, z_y, y, e + last_block_);
+    group.sum = SumOfBlocks(e);
   }
 
-  template <int kVectors>
-  HWY_INLINE void Finish(std::int64_t r, std::int64_t count, VF s, const VF* e,
-                         const std::int32_t* y) {
+  /// Class j is in lane j mod 16 of ReferenceRows, lanes are added in halves.
+  HWY_INLINE VF SumOfBlocks(const VF* e) const {
+    VF s[kBlock];
+    for (int i = 0; i < kBlock; ++i) s[i] = e[i];
+    for (std::int64_t c = kBlock; c <= last_block_; c += kBlock) {
+      for (int i = 0; i < kBlock; ++i) s[i] = hn::Add(s[i], e[c + i]);
+    }
+    return SumInHalves<kBlock>(s);
+  }
+
+  HWY_INLINE void Finish(Group& group) {
     const F32 d;
-    const auto rows = static_cast<__mmask16>((std::uint32_t{1} << count) - 1);
-    _mm512_mask_storeu_ps(losses_ + r, rows, Log1p(d, s).raw);
+    const VF s = group.sum;
+    _mm512_mask_storeu_ps(losses_ + group.r, group.rows, Log1p(d, s).raw);
     auto good = hn::And(hn::Lt(s, hn::Set(d, kShiftLimit)), hn::Gt(s, hn::Zero(d)));
-    if (grad_ == nullptr) return Careful(r, rows & ~Bits(good));
-    const Scaling<float> scaling(w_, divisors_, r);
-    const VF whole = hn::Add(hn::Set(d, 1.0f), s);
-    const VF inverse = hn::Div(hn::Set(d, 1.0f), whole);
-    const VF factor = hn::Mul(inverse, hn::Set(d, scaling.upstream / scaling.divisor));
-    const VF size = hn::Abs(factor);
-    good = hn::And(good, hn::And(hn::Ge(size, hn::Set(d, std::numeric_limits<float>::min())),
-                                 hn::Le(size, hn::Set(d, kShiftLimit))));
-    const VF at = hn::Div(hn::Mul(hn::Neg(hn::Div(s, whole)), hn::Set(d, scaling.upstream)),
-                          hn::Set(d, scaling.divisor));
-    alignas(64) float factors[16], at_target[16];
-    hn::Store(factor, d, factors);
-    hn::Store(at, d, at_target);
-    const std::uint32_t written = rows & Bits(good);
-    for (std::int64_t k = 0; k < 16; ++k) {
-      if ((written >> k & 1) == 0) continue;
-      float* const g = grad_ + (r + k) * w_.stride;
-      for (int i = 0; i < kVectors; ++i) {
-        if (kVectors > 1 && i >= vectors_) break;
-        const VF p = hn::Mul(e[k * kVectors + i], hn::Set(d, factors[k]));
-        const __m512 with_y =
-            _mm512_mask_mov_ps(p.raw, At(y[k], i), _mm512_set1_ps(at_target[k]));
-        _mm512_mask_storeu_ps(g + 16 * i, Mask(i), with_y);
-      }
+    if (grad_ != nullptr) {
+      const Scaling<float> scaling(w_, divisors_, group.r);
+      const VF whole = hn::Add(hn::Set(d, 1.0f), s);
+      const VF inverse = hn::Div(hn::Set(d, 1.0f), whole);
+      const VF upstream = hn::Set(d, scaling.upstream), divisor = hn::Set(d, scaling.divisor);
+      group.factor = hn::Mul(inverse, hn::Set(d, scaling.upstream / scaling.divisor));
+      group.at_target = hn::Div(hn::Mul(hn::Neg(hn::Div(s, whole)), upstream), divisor);
+      const VF size = hn::Abs(group.factor);
+      good = hn::And(good, hn::And(hn::Ge(size, hn::Set(d, std::numeric_limits<float>::min())),
+                                   hn::Le(size, hn::Set(d, kShiftLimit))));
     }
-    Careful(r, rows & ~Bits(good));
+    group.bad = group.rows & ~static_cast<std::uint32_t>(good.raw);
   }
 
-  static HWY_INLINE std::uint32_t Bits(hn::Mask<F32> mask) {
-    return static_cast<std::uint32_t>(mask.raw);
+  /// To rows at g, which may be the logits.
+  HWY_INLINE void Gradient(const SixteenRows& rows, const Group& group, float* g) const {
+    __m512i y = group.y;
+    for (std::int64_t c = 0; c < last_block_; c += kBlock, y = NextBlock(y)) {
+      ClassVectors<kBlock>::Gradient(rows, group.e + c, y, group.factor, group.at_target, g + c);
+    }
+    last_.gradient(rows, group.e + last_block_, y, group.factor, group.at_target,
+                   g + last_block_);
   }
 
-  void Careful(std::int64_t r, std::uint32_t rows) {
-    for (; rows != 0; rows &= rows - 1) {
-      const std::int64_t row = r + __builtin_ctz(rows);
+  /// Logits of bad rows must outlive the gradients of the others.
+  HWY_NOINLINE void OneByOne(const Group& group) {
+    float gradients[kRows * kLongest];
+    if (grad_ != nullptr) Gradient(SixteenRows(w_.v), group, gradients);
+    for (std::int64_t k = 0; k < kRows && (group.rows >> k & 1) != 0; ++k) {
+      const std::int64_t row = group.r + k;
       float* const g = grad_ == nullptr ? nullptr : grad_ + row * w_.stride;
-      CarefulRow<float, float> one(w_, divisors_, row, input_ + row * w_.stride, g);
-      losses_[row] = one.Run();
+      if ((group.bad >> k & 1) != 0) {
+        CarefulRow<float, float> one(w_, divisors_, row, input_ + row * w_.stride, g);
+        losses_[row] = one.Run();
+      } else if (g != nullptr) {
+        std::copy_n(gradients + k * w_.v, w_.v, g);
+      }
     }
   }
 
@@ -166,8 +340,10 @@ class SmallRows {
   const float* input_;
   float* grad_;
   float* losses_;
-  int vectors_;
+  std::int64_t last_block_;  ///< its first class
+  const AnyClassVectors& last_;
   WideExp exp_;
+  VF e_[kLongest];  ///< of a group's classes, 0 past the last, or of a few groups'
 };
 
 }  // namespace HWY_NAMESPACE

@@ -124,6 +124,8 @@ Kernel mutant_head_not_summed();
 Kernel mutant_idle_lanes_counted();
 Kernel mutant_online_drift();
 Kernel mutant_online_rescale_of_products();
+Kernel mutant_online_rescale_forgotten();
+Kernel mutant_online_first_step_nothing();
 
 // Rows in a pipeline, narrow stores, threads.
 Kernel mutant_sum_of_row_before();

@@ -86,6 +86,7 @@ struct IdleLanesCounted : ReferencedFormula {
 
 /// A running maximum that moves from step to step of a cache line. Rescale:
 ///   T factor(T before, T after)   what the sums are multiplied by at every step
+///   kFromNothing                  while they are 0, too
 template <class Rescale>
 struct StepOnline : TwoPass<SafeFormula> {
   template <class T>
@@ -95,7 +96,8 @@ struct StepOnline : TwoPass<SafeFormula> {
       const std::int64_t end = std::min(v, j + kLanes<T>);
       const T before = m;
       m = std::max(m, *std::max_element(z + j, z + end));
-      const T factor = s == 0 ? T(1) : Rescale().factor(before, m);
+      const bool kept = s == 0 && !Rescale::kFromNothing;
+      const T factor = kept ? T(1) : Rescale().factor(before, m);
       s *= factor;
       t *= factor;
       for (std::int64_t i = j; i < end; ++i) {
@@ -112,6 +114,7 @@ struct StepOnline : TwoPass<SafeFormula> {
 };
 
 struct ExpOfZeroBelowOne {
+  static constexpr bool kFromNothing = false;
   template <class T>
   T factor(T before, T after) {
     return before == after ? std::nextafter(T(1), T(0)) : std::exp(before - after);
@@ -120,10 +123,28 @@ struct ExpOfZeroBelowOne {
 
 /// exp2(a K - b K) of rounded products, beside terms exp(z - b).
 struct RescaleOfProducts {
+  static constexpr bool kFromNothing = false;
   template <class T>
   T factor(T before, T after) {
     const T k = T(M_LOG2E);
     return std::exp2(before * k - after * k);
+  }
+};
+
+struct RescaleForgotten {
+  static constexpr bool kFromNothing = false;
+  template <class T>
+  T factor(T, T) {
+    return 1;
+  }
+};
+
+/// exp(-inf - -inf) is NaN.
+struct RescaleOfNothing {
+  static constexpr bool kFromNothing = true;
+  template <class T>
+  T factor(T before, T after) {
+    return std::exp(before - after);
   }
 };
 
@@ -199,6 +220,19 @@ Kernel mutant_online_rescale_of_products() {
       "online-rescale-of-products",
       "the rescale's maxima are rounded products, those of the terms are not: nothing cancels far "
       "from 0",
+      {"loss.accurate"});
+}
+
+Kernel mutant_online_rescale_forgotten() {
+  return online_mutant<RescaleForgotten>(
+      "online-rescale-forgotten", "the sums stay as they are where the maximum grows",
+      {"loss.accurate"});
+}
+
+Kernel mutant_online_first_step_nothing() {
+  return online_mutant<RescaleOfNothing>(
+      "online-first-step-nothing",
+      "sums of 0 are rescaled by exp(-inf - -inf) where a row begins with a step of -inf",
       {"loss.accurate"});
 }
 
