@@ -5,8 +5,9 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config)
-libraries=(libboost-dev libmpfr-dev libmpfi-dev libgmp-dev libhwy-dev librapidcheck-dev
-  libbenchmark-dev libgtest-dev libcli11-dev libfmt-dev nlohmann-json3-dev libseccomp-dev)
+libraries=(libboost-dev libboost-context-dev libmpfr-dev libmpfi-dev libgmp-dev libhwy-dev
+  librapidcheck-dev libbenchmark-dev libgtest-dev libcli11-dev libfmt-dev nlohmann-json3-dev
+  libseccomp-dev)
 python=(python3 python3-numpy python3-mpmath python3-torch)
 # The tests check the oracle's proofs with these.
 proofs=(gappa sollya)
