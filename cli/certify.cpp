@@ -17,6 +17,7 @@
 #include "cli/judging.h"
 #include "cli/kernels.h"
 #include "core/text.h"
+#include "impl/process/foreign.h"
 #include "oracle/exp_error.h"
 #include "oracle/simd/rows.h"
 
@@ -261,6 +262,7 @@ PropertyInfo property_of(std::int64_t every) {
 std::string why_not(const Kernel& k) {
   if (!k.exponential.compute) return "shows no exponential of its own";
   if (k.budget({}).accumulate != DType::f32) return "declares no error in binary32";
+  if (k.origin.ends_with(kOnDevice)) return k.supports({}).reason;
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "cli/environment.h"
 #include "cli/interpreters.h"
 #include "cli/terminal.h"
+#include "cli/unavailable.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "impl/process/foreign.h"
@@ -66,7 +67,8 @@ Exit doctor_command(const Options&) {
   for (const Kernel& k : builtin_kernels()) {
     if (k.role == Role::product) fmt::print("{} {}\n", good("ok  "), k.name);
   }
-  for (const Unavailable& u : unavailable_kernels()) {
+  for (const Kernel& k : device().kernels) fmt::print("{} {}\n", good("ok  "), k.name);
+  for (const Unavailable& u : unavailable()) {
     fmt::print("{} {}: {}\n", dim("skip"), u.name, u.reason);
   }
   const bool hosts = hosts_present();

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cli/strangers.h"
+#include "cli/unavailable.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "impl/registry.h"
@@ -25,8 +26,8 @@ void require_known(const std::string& name, const std::vector<Kernel>& builtin,
     if (answers_to(s, name)) return;
   }
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  for (const Unavailable& u : unavailable_kernels()) {
-    if (u.name == name) return;  // why_none gives the reason
+  for (const Unavailable& u : unavailable()) {
+    if (glob_match(u.name, name)) return;  // why_none gives the reason
   }
   const bool from_file = others.empty() && name.find('/') != std::string::npos;
   throw UsageError("unknown kernel '" + name + "'" + nearest_hint(name, names) +
@@ -151,7 +152,7 @@ std::string why_none(const Options& o) {
   asked.insert(asked.end(), o.pythons.begin(), o.pythons.end());
   std::string text = "no kernel matches " + join(asked, " ") +
                      "; globs choose products, role:mutant or a full name the others";
-  for (const Unavailable& u : unavailable_kernels()) {
+  for (const Unavailable& u : unavailable()) {
     for (const std::string& pattern : o.kernels) {
       if (glob_match(pattern, u.name) || glob_match(u.name, pattern) || pattern == u.name) {
         text += "\nskip " + u.name + ": " + u.reason;

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/kernels.h"
 #include "cli/terminal.h"
+#include "cli/unavailable.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "impl/registry.h"
@@ -72,7 +73,10 @@ void list_kernels(Listing& l, const Options& o, bool mutants) {
     l.item(k.name, kernel_text(k, o));
   }
   if (mutants) return;
-  for (const Unavailable& u : unavailable_kernels()) {
+  for (const Kernel& k : device().kernels) {
+    if (l.wants(k.name)) l.item(k.name, kernel_text(k, o));
+  }
+  for (const Unavailable& u : unavailable()) {
     if (l.wants(u.name)) l.item(u.name, "skip: " + u.reason);
   }
 }

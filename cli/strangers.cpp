@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cli/interpreters.h"
+#include "cli/unavailable.h"
 #include "core/error.h"
 #include "core/text.h"
 #include "impl/process/foreign.h"
@@ -79,11 +80,21 @@ void want(Loaded& l, const std::string& file, const std::string& glob) {
                    "; `xentcheck list kernels --library " + file + "` shows all");
 }
 
+/// What --library names, and for `--kernel cuda/GLOB` the library of ours that has them.
+std::vector<std::string> library_texts(const Options& o) {
+  std::vector<std::string> all = o.libraries;
+  for (const std::string& pattern : o.kernels) {
+    if (!pattern.starts_with("cuda/") || device().kernels.empty()) continue;
+    all.push_back(fs::proximate(device().file).string() + ":" + inner_name(pattern));
+  }
+  return all;
+}
+
 /// Each file once, whatever the number of globs.
 std::vector<Loaded> libraries(const Options& o) {
   std::vector<Loaded> all;
   std::map<fs::path, std::size_t> known;
-  for (const std::string& text : o.libraries) {
+  for (const std::string& text : library_texts(o)) {
     const auto [file, glob] = file_and_rest(text);
     if (file.empty()) throw UsageError("--library " + text + ": give FILE.so or FILE.so:GLOB");
     const auto [at, fresh] = known.emplace(one_path(file), all.size());

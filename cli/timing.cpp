@@ -153,9 +153,19 @@ std::map<std::string, std::string> add_again(std::vector<Kernel>& kernels,
   return like;
 }
 
+/// The limits are this machine's memory's, and the clock the host's: neither is a device's.
+void leave_out_devices(std::vector<Kernel>& kernels, Results& r) {
+  const auto there = [](const Kernel& k) { return k.origin.ends_with(kOnDevice); };
+  for (const Kernel& k : kernels) {
+    if (there(k)) r.notes.push_back(k.name + ": not timed, bench/gpu.sh times what is on a device");
+  }
+  std::erase_if(kernels, there);
+}
+
 void time_all(std::vector<Kernel> kernels, const std::vector<PeerAgain>& again, const Options& o,
               Results& r, ProgressLine& line) {
   const auto like = add_again(kernels, again, r);
+  leave_out_devices(kernels, r);
   const BenchOptions b = bench_options(o, line);
   std::vector<Kernel> asked;
   for (const Kernel& k : on_equal_terms(kernels, b.problems, r)) {

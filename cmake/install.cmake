@@ -17,6 +17,9 @@ set(hosts xentcheck-host xent_host)
 if(TARGET xentcheck_builtin)
   list(APPEND hosts xentcheck_builtin)
 endif()
+if(TARGET xentcheck_cuda)
+  list(APPEND hosts xentcheck_cuda)
+endif()
 install(TARGETS ${hosts} RUNTIME DESTINATION libexec/xentcheck
   LIBRARY DESTINATION libexec/xentcheck)
 install(DIRECTORY impl/process/python/ DESTINATION libexec/xentcheck

@@ -21,8 +21,9 @@ std::string order_text(const ErrorBudget& budget) {
   const std::string order(name(budget.order));
   switch (budget.order) {
     case SumOrder::lanes: return fmt::format("{}({})", order, budget.lanes);
-    case SumOrder::blocked: return fmt::format("{}({}, {} lanes)", order, budget.block,
-                                               budget.lanes);
+    case SumOrder::blocked:
+    case SumOrder::leaves: return fmt::format("{}({}, {} lanes)", order, budget.block,
+                                              budget.lanes);
     case SumOrder::pairwise: return fmt::format("{}({})", order, budget.block);
     default: return order + (budget.order == SumOrder::any ? " order" : "");
   }
@@ -106,6 +107,12 @@ double addition_depth(SumOrder order, std::int64_t n, std::int64_t lanes, std::i
     }
     case SumOrder::pairwise: return (run - 1) + ceil_log2(static_cast<double>(n) / run);
     case SumOrder::compensated: return 2;
+    case SumOrder::leaves: {
+      const double m = ceil_div(n, lanes), count = std::ceil(m / run);
+      const double slots = std::min(static_cast<double>(n), static_cast<double>(lanes));
+      return (std::min(run, m) - 1) + ceil_log2(slots) + (std::ceil(count / 32) - 1) +
+             ceil_log2(std::min(count, 32.0));
+    }
   }
   return static_cast<double>(n - 1);
 }
@@ -134,6 +141,7 @@ std::string_view name(SumOrder order) {
     case SumOrder::blocked: return "blocked";
     case SumOrder::pairwise: return "pairwise";
     case SumOrder::compensated: return "compensated";
+    case SumOrder::leaves: return "leaves";
   }
   return "unknown";
 }

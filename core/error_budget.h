@@ -13,7 +13,18 @@ namespace xent {
 /// The order in which a row is summed; it decides how many roundings a term passes through.
 /// blocked: runs of `block` elements, then the run totals one after the other, in each of `lanes`
 /// accumulators, which are added as a tree in the end.
-enum class SumOrder : std::uint8_t { any, sequential, lanes, blocked, pairwise, compensated };
+/// leaves: of consecutive `lanes` * `block` elements each; a leaf is `lanes` runs of `block`
+/// (element j in run j mod lanes), added as a tree; of the leaves' totals, number i mod 32 one
+/// after the other, and those 32 sums as a tree.
+enum class SumOrder : std::uint8_t {
+  any,
+  sequential,
+  lanes,
+  blocked,
+  pairwise,
+  compensated,
+  leaves,
+};
 
 /// How the loss is put together from m = max z, s = sum exp(z - m), t = s without the target.
 /// Here and below `any` is unknown: the largest of the forms' bounds.

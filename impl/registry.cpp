@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "impl/cuda/shim_kernels.h"
 #include "impl/highway/kernels.h"
 #include "impl/highway/targets.h"
 #include "impl/mutants/mutants.h"
@@ -129,6 +130,11 @@ constexpr Factory kMutants[] = {
     mutant_bf16_target_in_a_word,
     mutant_rows_of_no_thread,
     mutant_sum_by_threads,
+    mutant_cuda_barrier_removed,
+    mutant_cuda_tail_unguarded,
+    mutant_cuda_first_block_nothing,
+    mutant_cuda_last_block_empty,
+    mutant_cuda_target_rewritten,
 };
 // clang-format on
 
@@ -140,6 +146,7 @@ std::vector<Kernel> builtin_kernels() {
   for (Kernel& kernel : highway_safe()) all.push_back(std::move(kernel));
   for (Kernel& kernel : highway_rungs()) all.push_back(std::move(kernel));
   for (Kernel& kernel : highway_auto()) all.push_back(std::move(kernel));
+  for (Kernel& kernel : cuda_shim_kernels()) all.push_back(std::move(kernel));
   for (const Factory make : kExamplesOfFailure) all.push_back(make());
   for (const Factory make : kMutants) all.push_back(make());
   return all;
@@ -150,7 +157,6 @@ std::vector<Unavailable> unavailable_kernels() {
   for (const std::string& isa : highway_targets_missing()) {
     out.push_back({"highway/safe/" + isa, "this processor has no " + isa});
   }
-  out.push_back({"cuda/*", "not in this version"});
   return out;
 }
 

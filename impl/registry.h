@@ -11,7 +11,7 @@ namespace xent {
 /// Every built-in kernel that can run on this machine, products first, in a fixed order.
 std::vector<Kernel> builtin_kernels();
 
-/// Kernels that were built, or could be, but cannot run here: name and reason.
+/// Kernels of this process that were built but cannot run here: name and reason.
 struct Unavailable {
   std::string name;
   std::string reason;

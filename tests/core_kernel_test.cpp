@@ -146,6 +146,8 @@ TEST(Budget, AdditionDepths) {
   // 8016 elements a lane: 64 in a run, 126 runs, a tree of 16 lanes.
   EXPECT_EQ(addition_depth(SumOrder::blocked, 128256, 16, 64), 63 + 125 + 4);
   EXPECT_EQ(addition_depth(SumOrder::blocked, 10, 1, 64), 9);
+  // 63 leaves: runs of 8, a tree of 256, 2 totals in order, a tree of 32.
+  EXPECT_EQ(addition_depth(SumOrder::leaves, 128256, 256, 8), 7 + 8 + 1 + 5);
 }
 
 // Depths counted on a tree of additions that is actually carried out.
@@ -157,6 +159,36 @@ int counted_depth(const std::vector<int>& depths) {
     started = true;
   }
   return total;
+}
+
+/// In halves; -1: nothing there, to which adding rounds nothing.
+int halved_depth(std::vector<int> depths) {
+  for (std::size_t half = depths.size() / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) {
+      const int a = depths[i], b = depths[i + half];
+      depths[i] = std::min(a, b) < 0 ? std::max(a, b) : std::max(a, b) + 1;
+    }
+  }
+  return depths[0];
+}
+
+TEST(Budget, LeavesDepthIsNeverBelowTheCountedOne) {
+  for (const std::int64_t block : {1, 2, 3}) {
+    for (std::int64_t n = 1; n <= 400; ++n) {
+      std::vector<int> sums(32, -1);
+      for (std::int64_t start = 0, leaf = 0; start < n; start += 4 * block, ++leaf) {
+        std::vector<int> runs(4, -1);
+        for (std::int64_t i = 0; i < std::min(4 * block, n - start); ++i) {
+          ++runs[static_cast<std::size_t>(i % 4)];
+        }
+        int& sum = sums[static_cast<std::size_t>(leaf % 32)];
+        const int total = halved_depth(runs);
+        sum = sum < 0 ? total : std::max(sum, total) + 1;
+      }
+      ASSERT_GE(addition_depth(SumOrder::leaves, n, 4, block), halved_depth(sums))
+          << n << " " << block;
+    }
+  }
 }
 
 TEST(Budget, BlockedDepthIsNeverBelowTheCountedOne) {

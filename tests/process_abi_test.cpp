@@ -3,10 +3,13 @@
 
 #include <filesystem>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "impl/process/foreign.h"
+#include "impl/process/problem_abi.h"
 #include "tests/impl_cases.h"
 
 namespace xent {
@@ -56,6 +59,46 @@ TEST(Abi, ANewerStructIsReadAsFarAsItIsKnown) {
   EXPECT_TRUE(r.faults.none()) << r.faults.raised;
   EXPECT_EQ(r.output.loss.at(1), 5);
   EXPECT_EQ(r.output.grad.at(5), 6);
+}
+
+TEST(Abi, ABudgetComesBackAsItWas) {
+  ErrorBudget b;
+  b.exp_rel = 2, b.exp_arg = 3, b.log_rel = 4, b.log_abs = 5, b.tanh_rel = 6;
+  b.order = SumOrder::blocked, b.rows = SumOrder::pairwise, b.lanes = 7, b.block = 8;
+  b.online = true, b.shift = Shift::target, b.shift_limit = 9;
+  b.loss = LossForm::accurate, b.grad = GradForm::shifted, b.target = TargetForm::accurate;
+  b.kl = KlForm::accurate, b.accumulate = DType::f64, b.output = DType::bf16;
+  b.flush_to_zero = true, b.exp_cutoff = -10;
+  xentcheck_budget there{};
+  process::to_abi(b, &there);
+  const ErrorBudget back = process::from_abi(there);
+  EXPECT_EQ(to_text(back), to_text(b));
+  const auto numbers = [](const ErrorBudget& x) {
+    return std::vector<double>{x.exp_rel, x.exp_arg, x.log_rel, x.log_abs, x.tanh_rel,
+                               static_cast<double>(x.lanes), static_cast<double>(x.block),
+                               x.shift_limit, x.exp_cutoff};
+  };
+  EXPECT_EQ(numbers(back), numbers(b));
+  EXPECT_EQ(std::tuple(back.order, back.rows, back.online, back.shift, back.loss, back.grad),
+            std::tuple(b.order, b.rows, b.online, b.shift, b.loss, b.grad));
+  EXPECT_EQ(std::tuple(back.target, back.kl, back.accumulate, back.output, back.flush_to_zero),
+            std::tuple(b.target, b.kl, b.accumulate, b.output, b.flush_to_zero));
+}
+
+TEST(Abi, ABudgetSaysWhatIsSubtracted) {
+  const Kernel fragile = library_kernels(library("plain"), {})[1];
+  const auto budget = [&](const std::string& classes) {
+    return fragile.budget(parse_problem("op=ce n=2 dtype=f32 dir=fwd v=" + classes));
+  };
+  EXPECT_EQ(budget("3").shift, Shift::target);
+  EXPECT_EQ(budget("3").shift_limit, ErrorBudget{}.shift_limit);
+  EXPECT_EQ(budget("5").shift, Shift::maximum);
+  try {
+    budget("4");
+    ADD_FAILURE() << "a limit of 1 was taken";
+  } catch (const std::exception& e) {
+    EXPECT_NE(std::string(e.what()).find("shift_limit"), std::string::npos) << e.what();
+  }
 }
 
 TEST(Abi, OtherVersionsAreRefused) {

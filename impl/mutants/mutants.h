@@ -136,6 +136,13 @@ Kernel mutant_bf16_target_in_a_word();
 Kernel mutant_rows_of_no_thread();
 Kernel mutant_sum_by_threads();
 
+// CUDA kernels.
+Kernel mutant_cuda_barrier_removed();
+Kernel mutant_cuda_tail_unguarded();
+Kernel mutant_cuda_first_block_nothing();
+Kernel mutant_cuda_last_block_empty();
+Kernel mutant_cuda_target_rewritten();
+
 /// A mutant with the budget, the promises and the operations of scalar/safe; no bodies yet.
 HostKernel mutant(std::string name, std::string summary, std::vector<std::string> killed_by);
 

@@ -51,6 +51,7 @@ void Arena::reset() {
     clean_[i] = !pieces[i].shape.written;
   }
   touched_.clear();
+  beyond_.clear();
   map();
 }
 

@@ -45,6 +45,8 @@ class Arena {
   void inspect(Faults&) const;
   /// An input was written: `address` is named as changed unless inspect names what is.
   void input_written(std::uint64_t address);
+  /// Poison on a device, further from a tensor than its pages reach, is gone.
+  void zone_written(std::uint64_t address);
 
  private:
   using Piece = ArenaLayout::Piece;
@@ -67,6 +69,7 @@ class Arena {
   bool same_place_ = false;
   std::vector<Range> protects_;
   std::vector<std::string> touched_;  ///< places of inputs that were written
+  std::vector<std::string> beyond_;   ///< places in zones that were written
 };
 
 }  // namespace xent::process

@@ -46,6 +46,7 @@ void Arena::inspect(Faults& faults) const {
     const Tensor* const data = p.shape.written ? nullptr : tensor_of(case_, p.slot);
     if (data != nullptr) append_new(faults.inputs_changed, changes(p, *data));
   }
+  append_new(faults.written_outside, beyond_);
   if (faults.inputs_changed.empty()) {
     for (const std::string& place : touched_) {
       append_new(faults.inputs_changed, {place + " written"});
@@ -57,6 +58,11 @@ void Arena::input_written(std::uint64_t address) {
   const auto place = worker_->addresses().place(address);
   touched_.push_back(place ? place->text : "an input");
   std::fill(clean_.begin(), clean_.end(), false);
+}
+
+void Arena::zone_written(std::uint64_t address) {
+  const auto place = worker_->addresses().place(address);
+  append_new(beyond_, {place ? place->text : "far outside its tensors"});
 }
 
 std::vector<std::string> Arena::outside(const Piece& p) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/kernel.h"
@@ -25,6 +26,18 @@ struct WorkerLimits {
 /// of its own alone. Throws UsageError, one line: no such file, not a library for this machine,
 /// missing symbol, other ABI version, a kernel without launch, two of a name.
 std::vector<Kernel> library_kernels(const std::filesystem::path& file, const WorkerLimits&);
+
+/// How the origin of a kernel ends whose tensors are on a device.
+inline constexpr std::string_view kOnDevice = ", on a CUDA device";
+
+/// Our own kernels that compute on a CUDA device, `cuda/NAME`; or why there are none here, as one
+/// line: built without them, no driver, no device that they run on.
+struct DeviceKernels {
+  std::vector<Kernel> kernels;
+  std::filesystem::path file;  ///< the library that they are in
+  std::string missing;
+};
+DeviceKernels device_kernels();
 
 /// One function of a Python file, named `STEM/FUNCTION`, called by `interpreter`. Throws
 /// UsageError, one line: no such file, function or interpreter, syntax error, an exception at

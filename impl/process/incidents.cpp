@@ -28,6 +28,7 @@ std::string misconduct(const Incident& i, const std::string& text) {
     case IncidentKind::overflow: return "did more of this than there is room for";
     case IncidentKind::none:
     case IncidentKind::input_written:
+    case IncidentKind::zone_written:
     case IncidentKind::read_open:
     case IncidentKind::remark: break;
   }
@@ -62,6 +63,8 @@ void add_incidents(Faults& faults, const std::vector<Incident>& incidents, Arena
     const std::string text = one_line({i.text, strnlen(i.text, sizeof i.text)});
     if (i.kind == IncidentKind::input_written) {
       if (arena != nullptr) arena->input_written(i.a);
+    } else if (i.kind == IncidentKind::zone_written) {
+      if (arena != nullptr) arena->zone_written(i.a);
     } else if (i.kind == IncidentKind::read_open) {
       add_remark(faults, "process.files-read", "opened " + text + " in a call");
     } else if (i.kind == IncidentKind::remark) {

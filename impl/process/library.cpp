@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "impl/process/foreign.h"
 #include "impl/process/foreign_kernel.h"
+#include "include/xentcheck/kernel.h"
 
 namespace xent {
 
@@ -22,6 +23,7 @@ namespace {
 struct Described {
   Kernel kernel;
   bool declares = false;
+  bool on_device = false;
 };
 
 std::uint64_t number(std::string_view word) {
@@ -65,6 +67,7 @@ Described described(const std::vector<std::string_view>& words, const std::strin
   require_dialect(k.name, k.dialect);
   k.promises = promises(number(words[6]), number(words[5]));
   d.declares = number(words[7]) != 0;
+  d.on_device = number(words[4]) != XENTCHECK_DEVICE_CPU;
   if (!d.declares && k.promises.accuracy == AccuracyClass::declared) {
     throw UsageError("kernel " + k.name + " declares its accuracy but has no budget");
   }
@@ -82,6 +85,21 @@ std::string origin(const std::string& file, std::string_view version) {
   return version.empty() ? name : name + " " + one_line(version);
 }
 
+/// A library that computes on a device gets a host that may open one.
+bool wants_device(std::string_view hello) {
+  for (const std::string_view line : split(hello, '\n')) {
+    const std::vector<std::string_view> words = split(line, '\t');
+    if (words[0] == "kernel" && words.size() > 4 && number(words[4]) != XENTCHECK_DEVICE_CPU) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool is_c_host(const HostCommand& command) {
+  return command.words.size() > 1 && command.words[1] == "c";
+}
+
 }  // namespace
 
 std::vector<Kernel> host_kernels(HostCommand command, const WorkerLimits& limits,
@@ -96,6 +114,11 @@ std::vector<Kernel> host_kernels(HostCommand command, const WorkerLimits& limits
       text = worker.greeting().text;
     });
     if (code != XENTCHECK_OK) throw UsageError(one_line(text));
+    if (is_c_host(pool->command()) && wants_device(text)) {
+      HostCommand with_device = pool->command();
+      with_device.words[1] = "gpu";
+      return host_kernels(std::move(with_device), limits, prefix);
+    }
     std::vector<Kernel> kernels;
     std::string from = origin(file, "");
     for (const std::string_view line : split(text, '\n')) {
@@ -104,6 +127,7 @@ std::vector<Kernel> host_kernels(HostCommand command, const WorkerLimits& limits
       if (words[0] != "kernel") continue;
       Described d = described(words, prefix);
       d.kernel.origin = from;
+      if (d.on_device) d.kernel.origin += kOnDevice;
       const auto index = static_cast<std::uint32_t>(kernels.size());
       kernels.push_back(runnable(
           std::make_shared<ForeignKernel>(pool, index, std::move(d.kernel), d.declares)));

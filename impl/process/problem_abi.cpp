@@ -46,11 +46,12 @@ static_assert(static_cast<int>(Dir::hvp) == XENTCHECK_DIR_HVP &&
               static_cast<int>(Upstream::row) == XENTCHECK_UPSTREAM_ROW &&
               static_cast<int>(Layout::btv) == XENTCHECK_LAYOUT_BTV &&
               static_cast<int>(Unit::perplexity) == XENTCHECK_UNIT_PERPLEXITY);
-static_assert(static_cast<int>(SumOrder::compensated) == XENTCHECK_SUM_COMPENSATED &&
+static_assert(static_cast<int>(SumOrder::leaves) == XENTCHECK_SUM_LEAVES &&
               static_cast<int>(LossForm::accurate) == XENTCHECK_LOSS_ACCURATE &&
               static_cast<int>(GradForm::shifted) == XENTCHECK_GRAD_SHIFTED &&
               static_cast<int>(TargetForm::accurate) == XENTCHECK_TARGET_ACCURATE &&
-              static_cast<int>(KlForm::accurate) == XENTCHECK_KL_ACCURATE);
+              static_cast<int>(KlForm::accurate) == XENTCHECK_KL_ACCURATE &&
+              static_cast<int>(Shift::target) == XENTCHECK_SHIFT_TARGET);
 
 /// A field of a budget in its range, or a complaint that names it.
 template <class T>
@@ -119,6 +120,38 @@ AbiProblem to_abi(const Problem& p, int threads) {
   return a;
 }
 
+void to_abi(const ErrorBudget& b, xentcheck_budget* x) {
+  x->exp_rel = b.exp_rel;
+  x->exp_arg = b.exp_arg;
+  x->log_rel = b.log_rel;
+  x->log_abs = b.log_abs;
+  x->tanh_rel = b.tanh_rel;
+  x->sum = static_cast<std::int32_t>(b.order);
+  x->rows = static_cast<std::int32_t>(b.rows);
+  x->lanes = b.lanes;
+  x->block = b.block;
+  x->online = b.online ? 1 : 0;
+  x->shift = static_cast<std::int32_t>(b.shift);
+  x->shift_limit = b.shift_limit;
+  x->loss = static_cast<std::int32_t>(b.loss);
+  x->grad = static_cast<std::int32_t>(b.grad);
+  x->target = static_cast<std::int32_t>(b.target);
+  x->kl = static_cast<std::int32_t>(b.kl);
+  x->accumulate = dtype(b.accumulate);
+  x->output = dtype(b.output);
+  x->flush_to_zero = b.flush_to_zero ? 1 : 0;
+  x->exp_cutoff = b.exp_cutoff;
+}
+
+std::uint64_t to_abi(const Promises& p) {
+  return (p.repeatable ? XENTCHECK_REPEATABLE : 0) |
+         (p.batch_invariant ? XENTCHECK_BATCH_INVARIANT : 0) |
+         (p.alignment_invariant ? XENTCHECK_ALIGNMENT_INVARIANT : 0) |
+         (p.thread_invariant ? XENTCHECK_THREAD_INVARIANT : 0) |
+         (p.shift_exact ? XENTCHECK_SHIFT_EXACT : 0) |
+         (p.sign_exact ? XENTCHECK_SIGN_EXACT : 0) | (p.in_place ? XENTCHECK_IN_PLACE : 0);
+}
+
 ErrorBudget from_abi(const xentcheck_budget& x) {
   constexpr auto kMost = std::numeric_limits<std::int64_t>::max() / 2;
   ErrorBudget b;
@@ -127,11 +160,13 @@ ErrorBudget from_abi(const xentcheck_budget& x) {
   b.log_rel = units("log_rel", x.log_rel);
   b.log_abs = units("log_abs", x.log_abs);
   b.tanh_rel = units("tanh_rel", x.tanh_rel);
-  b.order = form("sum", x.sum, SumOrder::compensated);
-  b.rows = form("rows", x.rows, SumOrder::compensated);
+  b.order = form("sum", x.sum, SumOrder::leaves);
+  b.rows = form("rows", x.rows, SumOrder::leaves);
   b.lanes = in_range<std::int64_t>("lanes", x.lanes, 1, kMost);
   b.block = in_range<std::int64_t>("block", x.block, 1, kMost);
   b.online = x.online != 0;
+  b.shift = form("shift", x.shift, Shift::target);
+  b.shift_limit = in_range("shift_limit", x.shift_limit, 2.0, 3e38);
   b.loss = form("loss", x.loss, LossForm::accurate);
   b.grad = form("grad", x.grad, GradForm::shifted);
   b.target = form("target", x.target, TargetForm::accurate);

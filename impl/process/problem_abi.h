@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "core/error_budget.h"
 #include "core/problem.h"
+#include "core/promises.h"
 #include "include/xentcheck/kernel.h"
 #include "impl/process/protocol.h"
 
@@ -19,5 +21,10 @@ AbiProblem to_abi(const Problem&, int threads);
 
 /// Throws UsageError that names the field of a number that no budget may have.
 ErrorBudget from_abi(const xentcheck_budget&);
+
+/// Fills what this version knows.
+void to_abi(const ErrorBudget&, xentcheck_budget*);
+/// Bits; without the accuracy class.
+std::uint64_t to_abi(const Promises&);
 
 }  // namespace xent::process

@@ -102,6 +102,7 @@ enum class IncidentKind : std::uint32_t {
   signal,         ///< a: pid, b: signal
   other_call,     ///< a: number of the system call; text: its name
   input_written,  ///< a: address; the page was made writable and the kernel went on
+  zone_written,   ///< a: address as if the zone around a tensor on a device were here
   control_bits,   ///< a: before, b: after
   read_open,      ///< text: path; during calls only
   remark,         ///< text: id, blank, message: a finding of the host itself

@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define XENTCHECK_ABI_MAJOR 0
-#define XENTCHECK_ABI_MINOR 1
+#define XENTCHECK_ABI_MINOR 2
 
 #if defined(_WIN32)
 #define XENTCHECK_EXPORT_ATTRIBUTE __declspec(dllexport)
@@ -171,7 +171,10 @@ enum {
   XENTCHECK_SUM_LANES = 2,
   XENTCHECK_SUM_BLOCKED = 3, /* runs of `block`, then run totals, in each of `lanes` */
   XENTCHECK_SUM_PAIRWISE = 4,
-  XENTCHECK_SUM_COMPENSATED = 5
+  XENTCHECK_SUM_COMPENSATED = 5,
+  /* leaves of `lanes` * `block` elements, each `lanes` runs and a tree; of their totals number i
+   * mod 32 in order, then a tree of these 32 */
+  XENTCHECK_SUM_LEAVES = 6
 };
 /* With m = max, s = sum exp(z - m), t = s without the target: any; (m - z_y) + log s;
  * (m + log s) - z_y; log1p(t / e_y) where y is a maximum, else as SHIFTED. */
@@ -199,6 +202,13 @@ enum {
   XENTCHECK_KL_ACCURATE = 3    /* p log1p((p - q) / q) where p / q is in [1/2, 2] */
 };
 
+/* What is subtracted before the exponential. TARGET, of ce with one class as target and without
+ * smoothing: the target's logit z_y, while S = sum over j != y of exp(z_j - z_y) is above 0 and
+ * below shift_limit as computed; y is skipped in the sum, the loss is log1p(S), the gradient
+ * e_j / (1 + S) or e_j times a rounded reciprocal, the target's -S / (1 + S). Other rows: the
+ * maximum. */
+enum { XENTCHECK_SHIFT_MAXIMUM = 0, XENTCHECK_SHIFT_TARGET = 1 };
+
 /* What a kernel's arithmetic may do, in units of u, the unit roundoff of `accumulate`: a bound for
  * each output follows from it. Begin with XENTCHECK_BUDGET. */
 typedef struct xentcheck_budget {
@@ -213,6 +223,8 @@ typedef struct xentcheck_budget {
   int32_t accumulate, output; /* dtypes */
   int32_t flush_to_zero;
   double exp_cutoff; /* the least argument for which exp is not replaced by 0; none: -HUGE_VAL */
+  int32_t shift;
+  double shift_limit; /* of XENTCHECK_SHIFT_TARGET, >= 2 */
 } xentcheck_budget;
 
 /* One kernel. Functions that may be NULL say so. */

@@ -107,6 +107,8 @@ static void exponential(const float* x, float* y, size_t count) {
 static int budget(const xentcheck_problem* p, xentcheck_budget* b) {
   b->lanes = p->v == 2 ? 0 : 4;
   b->sum = XENTCHECK_SUM_LANES;
+  b->shift = p->v == 3 ? XENTCHECK_SHIFT_TARGET : XENTCHECK_SHIFT_MAXIMUM;
+  if (p->v == 4) b->shift_limit = 1;
   return XENTCHECK_OK;
 }
 

@@ -5,12 +5,16 @@
 
 #include <array>
 #include <cstddef>
+#include <map>
 
 namespace xent::process {
 namespace {
 
 std::uint64_t region = 0;
 std::uint64_t region_bytes = 0;
+
+/// All pages there are, by their first address.
+std::map<std::uint64_t, Range> mapped;
 
 /// Ranges mapped for reading alone. A plain array, as a signal handler reads it; slots below `used`
 /// with bytes = 0 are free. What does not fit is not known as an input: a write to it is a crash.
@@ -37,6 +41,15 @@ void forget_input(const Range& r) {
   while (used > 0 && inputs[used - 1].bytes == 0) --used;
 }
 
+void forget_pages(const Range& r) {
+  auto at = mapped.upper_bound(r.address);
+  if (at != mapped.begin()) {
+    const auto before = std::prev(at);
+    if (r.address - before->first < before->second.bytes) at = before;
+  }
+  while (at != mapped.end() && at->first - r.address < r.bytes) at = mapped.erase(at);
+}
+
 bool inside(const Range& r) {
   return r.address >= region && r.bytes <= region_bytes &&
          r.address - region <= region_bytes - r.bytes;
@@ -58,17 +71,30 @@ std::uint64_t reserve_region() {
 bool map(const Range& r, int fd) {
   if (!inside(r)) return false;
   forget_input(r);
+  forget_pages(r);
   const bool pages = r.pages != 0;
   const int how = pages ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   void* const p = mmap(at(r.address), r.bytes, pages ? static_cast<int>(r.access) : PROT_NONE,
                        how | MAP_FIXED, pages ? fd : -1, pages ? static_cast<off_t>(r.offset) : 0);
   if (p == MAP_FAILED) return false;
+  if (pages) mapped[r.address] = r;
   if (pages && r.access == PROT_READ) remember(r);
   return true;
 }
 
 bool protect(const Range& r) {
-  return inside(r) && mprotect(at(r.address), r.bytes, static_cast<int>(r.access)) == 0;
+  if (!inside(r)) return false;
+  if (const auto known = mapped.find(r.address); known != mapped.end()) {
+    known->second.access = r.access;
+  }
+  return mprotect(at(r.address), r.bytes, static_cast<int>(r.access)) == 0;
+}
+
+std::optional<Range> mapped_at(std::uint64_t address) {
+  const auto after = mapped.upper_bound(address);
+  if (after == mapped.begin()) return std::nullopt;
+  const Range& r = std::prev(after)->second;
+  return address - r.address < r.bytes ? std::optional(r) : std::nullopt;
 }
 
 std::optional<Range> input_at(std::uint64_t address) {

@@ -16,6 +16,8 @@ std::uint64_t reserve_region();
 bool map(const Range&, int fd);
 /// Changes the access of mapped pages.
 bool protect(const Range&);
+/// The pages that hold the address, with the access they have; nothing if there are none.
+std::optional<Range> mapped_at(std::uint64_t address);
 
 /// The read-only pages (inputs) that hold the address; nothing if there are none. Safe in signal
 /// handlers.

@@ -198,6 +198,7 @@ int xentcheck_host_serve(const xentcheck_library* library, const xentcheck_hooks
                     std::to_string(plugin.kernels.size())};
     }
     Session session(std::move(plugin), hooks);
+    if (policy == XENTCHECK_POLICY_GPU) session.open_device();
     if (!sandboxed) sandboxed = filter_system_calls();
     if (!hello(XENTCHECK_OK, text)) return 1;
     set_phase(Phase::idle);

@@ -3,10 +3,15 @@
 
 #include <time.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "impl/control_bits.h"
@@ -70,6 +75,7 @@ xentcheck_budget default_budget(const xentcheck_problem& p) {
   b.accumulate = p.dtype == XENTCHECK_DTYPE_F64 ? XENTCHECK_DTYPE_F64 : XENTCHECK_DTYPE_F32;
   b.output = p.output;
   b.exp_cutoff = -HUGE_VAL;
+  b.shift_limit = 1e37;
   return b;
 }
 
@@ -90,6 +96,16 @@ xentcheck_tensors tensors_of(const Buffers& b) {
   x.grad = at<void>(b.grad);
   x.workspace = at<void>(b.workspace);
   return x;
+}
+
+bool on_device(const xentcheck_kernel& k) { return k.device == XENTCHECK_DEVICE_CUDA; }
+
+/// After an error of the device nothing works in this process any more: the log's last line says
+/// why it ends.
+[[noreturn]] void end(const std::string& why) {
+  std::fprintf(stderr, "%s\n", why.c_str());
+  std::fflush(nullptr);
+  _exit(1);
 }
 
 void sleep_ms(std::uint32_t ms) {
@@ -145,6 +161,10 @@ Session::Session(Plugin plugin, const xentcheck_hooks* hooks) : plugin_(std::mov
 
 Session::~Session() = default;
 
+void Session::open_device() {
+  if (std::any_of(plugin_.kernels.begin(), plugin_.kernels.end(), on_device)) device_.open();
+}
+
 const xentcheck_kernel* Session::kernel(std::uint32_t index) const {
   return index < plugin_.kernels.size() ? &plugin_.kernels[index] : nullptr;
 }
@@ -153,6 +173,7 @@ Response Session::supports(std::uint32_t index, Body body) {
   const xentcheck_kernel* const k = kernel(index);
   Problem problem;
   if (k == nullptr || !problem.read(body)) return broken();
+  if (on_device(*k) && !device_.is_open()) return {XENTCHECK_UNAVAILABLE, 0, device_.open(), {}};
   if (k->supports == nullptr) return {};
   const During preparing(Phase::preparing);
   const Watch watch;
@@ -194,23 +215,49 @@ Response Session::open(std::uint32_t index, Body body) {
 
 int Session::call_once(const Open& o, const Buffers& b, Message& m, double& seconds) {
   using Clock = std::chrono::steady_clock;
-  const xentcheck_tensors x = tensors_of(b);
+  const bool there = on_device(*o.kernel);
+  const xentcheck_tensors x = tensors_of(there ? device_.there(b) : b);
+  void* const stream = there ? device_.stream() : nullptr;
   const xentcheck_problem* const p = o.problem.get();
   int code = XENTCHECK_OK;
   if (hooks_.stage != nullptr) code = hooks_.stage(o.state, p, &x, &m.message);
   if (code != XENTCHECK_OK) return code;
   set_phase(Phase::calling);
   const Clock::time_point start = Clock::now();
-  code = o.kernel->launch(o.state, p, &x, nullptr, &m.message);
+  code = o.kernel->launch(o.state, p, &x, stream, &m.message);
   if (code == XENTCHECK_OK && o.kernel->wait != nullptr) {
     set_phase(Phase::waiting);
-    code = o.kernel->wait(o.state, nullptr, &m.message);
+    code = o.kernel->wait(o.state, stream, &m.message);
   }
   seconds = std::chrono::duration<double>(Clock::now() - start).count();
   if (code == XENTCHECK_OK && hooks_.collect != nullptr) {
     code = hooks_.collect(o.state, p, &x, &m.message);
   }
   return code;
+}
+
+Response Session::call_all(const Open& o, const std::vector<Buffers>& calls, bool quiet,
+                           std::vector<double>& seconds) {
+  const bool there = on_device(*o.kernel);
+  if (there && !device_.upload(calls)) {
+    device_.forget();
+    return {XENTCHECK_OUT_OF_MEMORY, 0, device_.failure(), {}};
+  }
+  Response a;
+  Message m;
+  {
+    std::optional<Watch> watch;
+    for (std::size_t i = 0; i < calls.size() && a.code == XENTCHECK_OK; ++i) {
+      if (i == 0 || !quiet) watch.emplace();
+      a.code = call_once(o, calls[i], m, seconds[i]);
+      if (!quiet) watch.reset();
+    }
+  }
+  a.text = m.str();
+  if (there && !device_.download()) {
+    end(a.text.empty() ? device_.failure() : a.text + " (" + device_.failure() + ")");
+  }
+  return a;
 }
 
 Response Session::call(std::uint32_t handle, Body body) {
@@ -223,37 +270,17 @@ Response Session::call(std::uint32_t handle, Body body) {
   body.take(buffers.data(), buffers.size());
   body.take(protects.data(), protects.size());
   std::vector<double> seconds(c.count);
-  Response a;
-  {
-    const During calling(Phase::calling);
-    Message m;
-    const auto all = [&](bool one_by_one) {
-      for (std::size_t i = 0; i < buffers.size() && a.code == XENTCHECK_OK; ++i) {
-        if (one_by_one) {
-          const Watch watch;
-          a.code = call_once(*found->second, buffers[i], m, seconds[i]);
-        } else {
-          a.code = call_once(*found->second, buffers[i], m, seconds[i]);
-        }
-      }
-    };
-    if (c.quiet != 0) {
-      const Watch watch;
-      all(false);
-    } else {
-      all(true);
-    }
-    a.text = m.str();
-    set_phase(Phase::after_wait);
-    for (const Range& r : protects) {
-      if (!protect(r) && a.code == XENTCHECK_OK) a = refuse("pages could not be protected");
-    }
-    if (c.watch_ms != 0) sleep_ms(c.watch_ms);
-    if (!still_catches_faults()) {
-      record(IncidentKind::remark, 0, 0,
-             "process.signal-handler handles SIGSEGV itself: accesses outside its tensors may go "
-             "unseen");
-    }
+  const During calling(Phase::calling);
+  Response a = call_all(*found->second, buffers, c.quiet != 0, seconds);
+  set_phase(Phase::after_wait);
+  for (const Range& r : protects) {
+    if (!protect(r) && a.code == XENTCHECK_OK) a = refuse("pages could not be protected");
+  }
+  if (c.watch_ms != 0) sleep_ms(c.watch_ms);
+  if (!still_catches_faults()) {
+    record(IncidentKind::remark, 0, 0,
+           "process.signal-handler handles SIGSEGV itself: accesses outside its tensors may go "
+           "unseen");
   }
   const auto* const first = reinterpret_cast<const std::byte*>(seconds.data());
   a.body.assign(first, first + seconds.size() * sizeof(double));
@@ -275,6 +302,7 @@ Response Session::exponential(std::uint32_t index, Body body) {
   const xentcheck_kernel* const k = kernel(index);
   Exponent e;
   if (k == nullptr || k->exponential == nullptr || !body.take(&e)) return broken();
+  if (on_device(*k) && !device_.is_open()) return {XENTCHECK_UNAVAILABLE, 0, device_.open(), {}};
   const During calling(Phase::calling);
   const Watch watch;
   k->exponential(at<const float>(e.x), at<float>(e.y), e.count);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "impl/process/host/device.h"
 #include "impl/process/host/library.h"
 #include "impl/process/host/serve.h"
 #include "impl/process/protocol.h"
@@ -45,6 +46,9 @@ class Session {
   Session(Plugin plugin, const xentcheck_hooks* hooks);
   ~Session();
 
+  /// If a kernel computes on one: needs files that the filter refuses later.
+  void open_device();
+
   Response supports(std::uint32_t kernel, Body);
   Response budget(std::uint32_t kernel, Body);
   Response open(std::uint32_t kernel, Body);
@@ -58,9 +62,12 @@ class Session {
   struct Message;
   const xentcheck_kernel* kernel(std::uint32_t index) const;
   int call_once(const Open&, const Buffers&, Message&, double& seconds);
+  Response call_all(const Open&, const std::vector<Buffers>&, bool quiet,
+                    std::vector<double>& seconds);
 
   Plugin plugin_;
   xentcheck_hooks hooks_{};
+  Device device_;
   std::map<std::uint32_t, std::unique_ptr<Open>> open_;
   std::uint32_t next_ = 1;
 };

@@ -5,7 +5,7 @@ import ctypes
 from ctypes import (CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_int, c_int32, c_int64,
                     c_size_t, c_uint32, c_uint64, c_void_p)
 
-ABI = (0, 1)
+ABI = (0, 2)
 OK, FAILED, UNSUPPORTED, UNAVAILABLE = 0, 1, 2, 3
 POLICY_PYTHON, POLICY_GPU = 1, 2
 OPS = ("ce", "bce-logits", "bce-prob", "entropy", "cross-entropy", "kl", "lse", "nll",

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "impl/process/foreign.h"
+#include "impl/registry.h"
+
+namespace xent {
+
+/// Kernels of ours on a CUDA device; asked once, since it starts a process.
+const DeviceKernels& device();
+
+/// What cannot run here, in this process or on a device: a name or pattern, and the reason.
+std::vector<Unavailable> unavailable();
+
+}  // namespace xent
