@@ -153,19 +153,17 @@ std::map<std::string, std::string> add_again(std::vector<Kernel>& kernels,
   return like;
 }
 
-/// The limits are this machine's memory's, and the clock the host's: neither is a device's.
-void leave_out_devices(std::vector<Kernel>& kernels, Results& r) {
-  const auto there = [](const Kernel& k) { return k.origin.ends_with(kOnDevice); };
+void leave_out_untimed(std::vector<Kernel>& kernels, Results& r) {
   for (const Kernel& k : kernels) {
-    if (there(k)) r.notes.push_back(k.name + ": not timed, bench/gpu.sh times what is on a device");
+    if (!k.untimed.empty()) r.notes.push_back(k.name + ": not timed, " + k.untimed);
   }
-  std::erase_if(kernels, there);
+  std::erase_if(kernels, [](const Kernel& k) { return !k.untimed.empty(); });
 }
 
 void time_all(std::vector<Kernel> kernels, const std::vector<PeerAgain>& again, const Options& o,
               Results& r, ProgressLine& line) {
   const auto like = add_again(kernels, again, r);
-  leave_out_devices(kernels, r);
+  leave_out_untimed(kernels, r);
   const BenchOptions b = bench_options(o, line);
   std::vector<Kernel> asked;
   for (const Kernel& k : on_equal_terms(kernels, b.problems, r)) {

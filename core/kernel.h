@@ -152,6 +152,8 @@ struct Kernel {
   /// Of a kernel that chooses: the way it would take, `streams, 8 page streams`.
   std::function<std::string(const Problem&)> path = {};
   DirectCall direct = {};
+  /// Why its time would say nothing here; empty: it may be timed.
+  std::string untimed = {};
   /// Names of properties of which a mutant must violate at least one; empty for the others.
   std::vector<std::string> killed_by;
 };

@@ -190,6 +190,7 @@ Kernel make_kernel(HostKernel spec) {
   kernel.exponential = std::move(spec.exponential);
   kernel.path = std::move(spec.path);
   kernel.uops_per_vector = std::move(spec.uops_per_vector);
+  kernel.untimed = std::move(spec.untimed);
   kernel.killed_by = std::move(spec.killed_by);
   kernel.supports = [name = spec.name, ops = spec.ops, refuses = std::move(spec.refuses)](
                         const Problem& p) { return host_support(p, name, ops, refuses); };

@@ -78,6 +78,7 @@ struct HostKernel {
   std::function<std::string(const Problem&)> path = {};  ///< Kernel::path
   std::function<VectorWork(const Problem&, bool in_place)> uops_per_vector = {};  ///< Kernel's
   Exponential exponential = {};  ///< of the f32 body
+  std::string untimed = {};      ///< Kernel's
   std::vector<std::string> killed_by;
 
   /// `body` takes a RowView of any number type.

@@ -49,6 +49,13 @@ class Bench(unittest.TestCase):
         self.assertEqual([t["problem"] for t in r["timings"]],
                          ["op=ce n=8192 v=10 dtype=f32 dir=fwd"])
 
+    def test_what_says_nothing_by_its_time_is_not_timed(self):
+        _, r = self.bench("--kernel", "cuda-shim/warp", "--kernel", "scalar/safe", "--problem",
+                          "op=ce n=16 v=100 dtype=f32 dir=fwd")
+        self.assertEqual([t["kernel"] for t in r["timings"]], ["scalar/safe"])
+        self.assertIn("cuda-shim/warp: not timed, its threads are fibers, whose time says nothing "
+                      "of a device", r["notes"])
+
     def test_wrong_use(self):
         for args, says in [(["--shapes", "limit"], "limits"),
                            (["--shapes", "limits", "--problem", "v=11"], "v=11"),

@@ -186,6 +186,7 @@ HostKernel on_fibers(std::string name, cuda::Form form, FiberBody body) {
   k.native = [=](const NativeView& view) { run(id, body, view); };
   k.takes_native = takes_native;
   k.exponential = exponential();
+  k.untimed = "its threads are fibers, whose time says nothing of a device";
   return k;
 }
 

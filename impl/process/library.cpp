@@ -127,7 +127,10 @@ std::vector<Kernel> host_kernels(HostCommand command, const WorkerLimits& limits
       if (words[0] != "kernel") continue;
       Described d = described(words, prefix);
       d.kernel.origin = from;
-      if (d.on_device) d.kernel.origin += kOnDevice;
+      if (d.on_device) {
+        d.kernel.origin += kOnDevice;
+        d.kernel.untimed = "bench/gpu.sh times what is on a device";
+      }
       const auto index = static_cast<std::uint32_t>(kernels.size());
       kernels.push_back(runnable(
           std::make_shared<ForeignKernel>(pool, index, std::move(d.kernel), d.declares)));
