@@ -62,7 +62,7 @@ VF MaximumOfLines(const RowLines<E>& row, std::int64_t from, std::int64_t to) {
   }
   return m;
 }
-/// Of elements [from, to); an odd line is looked at as far as it is the row's.
+/// Of elements [from, to) alone, or where a row begins in memory would show in what is rounded.
 template <class E>
 float Maximum(const RowLines<E>& row, std::int64_t from, std::int64_t to) {
   alignas(64) float lane[Line<E>::kLanesOfPart];
