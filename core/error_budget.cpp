@@ -22,9 +22,9 @@ std::string order_text(const ErrorBudget& budget) {
   switch (budget.order) {
     case SumOrder::lanes: return fmt::format("{}({})", order, budget.lanes);
     case SumOrder::blocked:
+    case SumOrder::pairwise:
     case SumOrder::leaves: return fmt::format("{}({}, {} lanes)", order, budget.block,
                                               budget.lanes);
-    case SumOrder::pairwise: return fmt::format("{}({})", order, budget.block);
     default: return order + (budget.order == SumOrder::any ? " order" : "");
   }
 }
@@ -105,7 +105,10 @@ double addition_depth(SumOrder order, std::int64_t n, std::int64_t lanes, std::i
       const double m = ceil_div(n, lanes);
       return (std::min(run, m) - 1) + (std::ceil(m / run) - 1) + tree;
     }
-    case SumOrder::pairwise: return (run - 1) + ceil_log2(static_cast<double>(n) / run);
+    case SumOrder::pairwise: {
+      const double m = ceil_div(n, lanes);
+      return (std::min(run, m) - 1) + ceil_log2(std::ceil(m / run)) + tree;
+    }
     case SumOrder::compensated: return 2;
     case SumOrder::leaves: {
       const double m = ceil_div(n, lanes), count = std::ceil(m / run);

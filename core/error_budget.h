@@ -11,6 +11,8 @@
 namespace xent {
 
 /// The order in which a row is summed; it decides how many roundings a term passes through.
+/// pairwise: runs of `block` elements, then the run totals as a tree, in each of `lanes`
+/// accumulators, which are added as a tree in the end.
 /// blocked: runs of `block` elements, then the run totals one after the other, in each of `lanes`
 /// accumulators, which are added as a tree in the end.
 /// leaves: of consecutive `lanes` * `block` elements each; a leaf is `lanes` runs of `block`

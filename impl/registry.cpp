@@ -155,7 +155,9 @@ std::vector<Kernel> builtin_kernels() {
 std::vector<Unavailable> unavailable_kernels() {
   std::vector<Unavailable> out;
   for (const std::string& isa : highway_targets_missing()) {
-    out.push_back({"highway/safe/" + isa, "this processor has no " + isa});
+    for (const std::string& rung : highway_rungs_of(isa)) {
+      out.push_back({"highway/" + rung + "/" + isa, "this processor has no " + isa});
+    }
   }
   return out;
 }

@@ -17,10 +17,10 @@ ErrorBudget accurate_budget(const Problem& p, double exp_rel, double log_rel) {
   b.log_rel = log_rel;
   b.log_abs = 0;
   b.tanh_rel = kLibmTanh;
-  b.order = SumOrder::blocked;
+  b.order = SumOrder::pairwise;
   b.lanes = b.accumulate == DType::f64 ? kLanes<double> : kLanes<float>;
   b.block = kBlock;
-  b.rows = SumOrder::blocked;
+  b.rows = SumOrder::pairwise;
   b.loss = LossForm::accurate;
   b.grad = GradForm::quotient;
   b.target = TargetForm::accurate;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/dtype.h"
+#include "impl/highway/sixteen_bits.h"
 
 namespace xent {
 namespace {
@@ -17,6 +18,18 @@ constexpr std::int64_t kRun = 256;  ///< elements that are carried at once
 GuardedBuffer::Shape outer_shape(const StagedTensor::Spec& s) {
   if (s.t == 0) return {s.name, s.dtype, s.rows, s.cols, s.stride, s.vector};
   return {s.name, s.dtype, s.rows / s.t * s.cols, s.t, s.t};
+}
+
+/// In vectors, without the way through binary64.
+bool in_vectors(const StagedTensor::Spec& s) {
+  return s.t == 0 && s.working == DType::f32 && is_float(s.dtype) && size_of(s.dtype) == 2;
+}
+
+template <class T>
+bool holds_nan(std::span<const T> x) {
+  int found = 0;
+  for (const T a : x) found |= a != a ? 1 : 0;
+  return found != 0;
 }
 
 }  // namespace
@@ -47,15 +60,12 @@ void StagedTensor::for_each(Visit visit) const {
   }
 }
 
-/// Elements that lie one after the other in both memories, with room for them.
+/// Elements that lie one after the other in both memories: the first, and how many.
 template <class Visit>
 void StagedTensor::for_runs(Visit visit) const {
-  std::array<double, kRun> x;
   const std::int64_t run = spec_.t == 0 ? kRun : 1;
   for (std::int64_t r = 0; r < spec_.rows; ++r) {
-    for (std::int64_t c = 0; c < spec_.cols; c += run) {
-      visit(r, c, std::span(x.data(), static_cast<std::size_t>(std::min(run, spec_.cols - c))));
-    }
+    for (std::int64_t c = 0; c < spec_.cols; c += run) visit(r, c, std::min(run, spec_.cols - c));
   }
 }
 
@@ -73,21 +83,40 @@ void StagedTensor::reset(const Tensor& original) {
 
 void StagedTensor::load() {
   if (!inner_) return;
-  for_runs([this](std::int64_t r, std::int64_t c, std::span<double> x) {
-    xent::load(outer_.data() + outer_at(r, c), spec_.dtype, x);
-    xent::store(inner_->data() + inner_at(r, c), spec_.working, x);
+  for_runs([this](std::int64_t r, std::int64_t c, std::int64_t count) {
+    const std::byte* const from = outer_.data() + outer_at(r, c);
+    std::byte* const to = inner_->data() + inner_at(r, c);
+    if (in_vectors(spec_)) return widen(spec_.dtype, from, reinterpret_cast<float*>(to), count);
+    std::array<double, kRun> room;
+    const std::span x(room.data(), static_cast<std::size_t>(count));
+    xent::load(from, spec_.dtype, x);
+    xent::store(to, spec_.working, x);
   });
 }
 
 void StagedTensor::store() {
   if (!inner_) return;
-  for_runs([this](std::int64_t r, std::int64_t c, std::span<double> x) {
-    xent::load(inner_->data() + inner_at(r, c), spec_.working, x);
-    const bool all = std::none_of(x.begin(), x.end(), [](double a) { return a != a; });
-    if (all) return xent::store(outer_.data() + outer_at(r, c), spec_.dtype, x);
-    const auto count = static_cast<std::int64_t>(x.size());
-    for (std::int64_t i = 0; i < count; ++i) store_element(r, c + i);
+  for_runs([this](std::int64_t r, std::int64_t c, std::int64_t count) {
+    if (!(in_vectors(spec_) ? store_floats(r, c, count) : store_doubles(r, c, count))) {
+      for (std::int64_t i = 0; i < count; ++i) store_element(r, c + i);
+    }
   });
+}
+
+bool StagedTensor::store_floats(std::int64_t r, std::int64_t c, std::int64_t count) {
+  const auto* const x = reinterpret_cast<const float*>(inner_->data() + inner_at(r, c));
+  if (holds_nan(std::span(x, static_cast<std::size_t>(count)))) return false;
+  narrow(spec_.dtype, x, outer_.data() + outer_at(r, c), count);
+  return true;
+}
+
+bool StagedTensor::store_doubles(std::int64_t r, std::int64_t c, std::int64_t count) {
+  std::array<double, kRun> room;
+  const std::span x(room.data(), static_cast<std::size_t>(count));
+  xent::load(inner_->data() + inner_at(r, c), spec_.working, x);
+  if (holds_nan(std::span<const double>(x))) return false;
+  xent::store(outer_.data() + outer_at(r, c), spec_.dtype, x);
+  return true;
 }
 
 void StagedTensor::store_element(std::int64_t r, std::int64_t c) {

@@ -57,6 +57,9 @@ class StagedTensor {
   void for_each(Visit visit) const;
   template <class Visit>
   void for_runs(Visit visit) const;
+  /// Elements (r, c), (r, c + 1), ...; false, and nothing is stored, if one may be poison.
+  bool store_floats(std::int64_t r, std::int64_t c, std::int64_t count);
+  bool store_doubles(std::int64_t r, std::int64_t c, std::int64_t count);
   void store_element(std::int64_t r, std::int64_t c);
 
   Spec spec_;

@@ -141,7 +141,9 @@ TEST(Budget, AdditionDepths) {
   EXPECT_EQ(addition_depth(SumOrder::lanes, 8, 8, 1), 3);
   EXPECT_EQ(addition_depth(SumOrder::pairwise, 1024, 1, 1), 10);
   EXPECT_EQ(addition_depth(SumOrder::pairwise, 1000, 1, 128), 127 + 3);
-  EXPECT_EQ(addition_depth(SumOrder::pairwise, 100, 1, 128), 127);
+  EXPECT_EQ(addition_depth(SumOrder::pairwise, 100, 1, 128), 99);
+  EXPECT_EQ(addition_depth(SumOrder::pairwise, 262144, 16, 16), 15 + 10 + 4);
+  EXPECT_EQ(addition_depth(SumOrder::pairwise, 20, 16, 16), 1 + 4);
   EXPECT_EQ(addition_depth(SumOrder::compensated, 1000000, 1, 1), 2);
   // 8016 elements a lane: 64 in a run, 126 runs, a tree of 16 lanes.
   EXPECT_EQ(addition_depth(SumOrder::blocked, 128256, 16, 64), 63 + 125 + 4);

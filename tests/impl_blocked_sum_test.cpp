@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "impl/blocked_sum.h"
@@ -43,6 +46,50 @@ TYPED_TEST(BlockedSums, AllAtOnceHasTheSameBits) {
     BlockedSum<T> sum;
     sum.add_all(x.data(), n);
     EXPECT_EQ(sum.value(), one_by_one(x)) << n;
+  }
+}
+
+/// The tree as blocked_sum.h describes it, all totals of a lane's runs side by side.
+template <class T>
+T tree(const std::vector<T>& x) {
+  constexpr std::size_t lanes = kLanes<T>, run = lanes * kBlock;
+  T lane[lanes] = {};
+  for (std::size_t i = 0; i < lanes; ++i) {
+    std::vector<T> totals;
+    for (std::size_t from = i; from < x.size(); from += run) {
+      totals.push_back(0);
+      for (std::size_t j = from; j < std::min(from + run, x.size()); j += lanes) {
+        totals.back() += x[j];
+      }
+    }
+    for (std::size_t apart = 1; apart < totals.size(); apart *= 2) {
+      for (std::size_t k = 0; k + apart < totals.size(); k += 2 * apart) {
+        totals[k] += totals[k + apart];
+      }
+    }
+    if (!totals.empty()) lane[i] = totals[0];
+  }
+  return sum_of_lanes(lane);
+}
+
+TYPED_TEST(BlockedSums, AddsRunsPairwise) {
+  constexpr std::int64_t run = kLanes<TypeParam> * kBlock;
+  for (const std::int64_t runs : {0, 1, 2, 3, 4, 5, 7, 8, 11}) {
+    for (const std::int64_t more : {std::int64_t{0}, std::int64_t{1}, run - 1}) {
+      const std::vector<TypeParam> x = numbers<TypeParam>(runs * run + more);
+      EXPECT_EQ(one_by_one(x), tree(x)) << x.size();
+    }
+  }
+}
+
+/// Equal terms are the worst of a long chain of additions: each rounding may go the same way.
+TYPED_TEST(BlockedSums, LosesFewDigitsOfEqualTerms) {
+  const double u = std::numeric_limits<TypeParam>::epsilon() / 2;
+  for (const TypeParam x : numbers<TypeParam>(64)) {
+    const std::vector<TypeParam> equal(262144, x);
+    const long double exact = 262144.0L * static_cast<long double>(x);
+    const long double sum = one_by_one(equal);
+    EXPECT_LE(std::fabs(sum - exact), 12 * u * exact) << x;
   }
 }
 

@@ -34,7 +34,7 @@ PACKAGES = {
     "mpfi": r"oracle/",
     "mpfr": r"(oracle/|tests/oracle_)",
     "gmp": r"oracle/",
-    "hwy/": r"(impl/|oracle/|bench/limits/|tests/impl_lines)",
+    "hwy/": r"(impl/|oracle/|bench/limits/|tests/impl_(lines|missing))",
     "hwy/contrib/": r"(impl|bench/limits)/",
     "benchmark/": r"bench/",
     "nlohmann/": r"reports/",

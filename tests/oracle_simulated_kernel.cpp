@@ -139,12 +139,15 @@ double SimulatedKernel::sum(std::vector<double> terms, SumOrder order, Part part
   if (order == SumOrder::any || order == SumOrder::sequential) {
     return sum_run(terms.data(), terms.size(), part);
   }
-  if (order == SumOrder::pairwise) return sum_pairwise(terms.data(), terms.size(), part);
   if (order == SumOrder::compensated) return sum_compensated(terms, part);
   std::vector<std::vector<double>> lanes(static_cast<std::size_t>(budget_.lanes));
   for (std::size_t i = 0; i < terms.size(); ++i) lanes[i % lanes.size()].push_back(terms[i]);
   std::vector<double> totals;
   for (const std::vector<double>& lane : lanes) {
+    if (order == SumOrder::pairwise) {
+      totals.push_back(sum_pairwise(lane.data(), lane.size(), part));
+      continue;
+    }
     const auto all = static_cast<std::int64_t>(terms.size());
     totals.push_back(sum_blocks(lane, order == SumOrder::blocked ? budget_.block : all, part));
   }

@@ -44,29 +44,21 @@ struct CarefulValue {
   }
 };
 
-template <class E>
-VF MaximumOfLines(const RowLines<E>& row, std::int64_t from, std::int64_t to) {
-  VF m = hn::Set(F32(), kNothing);
-  LineWalk<E> walk(row, from, to);
-  const auto take = [&](const Line<E>& x) HWY_ATTR {
-    for (int i = 0; i < Line<E>::kParts; ++i) m = hn::Max(m, x.part[i]);
-  };
-  while (!walk.done()) {
-    for (std::int64_t count = walk.plain(); count > 0; --count, ++walk.line) {
-      Ask(walk.at());
-      take(Load(walk.at()));
-    }
-    if (walk.done()) break;
-    take(walk.odd());
-    ++walk.line;
-  }
-  return m;
-}
 /// Of elements [from, to) alone, or where a row begins in memory would show in what is rounded.
 template <class E>
 float Maximum(const RowLines<E>& row, std::int64_t from, std::int64_t to) {
+  VF m = hn::Set(F32(), kNothing);
+  const std::int64_t end = (row.head + to + kLine<E> - 1) / kLine<E>;
+  for (std::int64_t line = (row.head + from) / kLine<E>; line < end; ++line) {
+    const std::int64_t first = row.head + from - line * kLine<E>;
+    const std::int64_t last = row.head + to - line * kLine<E>;
+    Ask(row.at(line));
+    Line<E> x = row.load(line);
+    if (first > 0 || last < kLine<E>) x = Within(x, first, last);
+    for (int i = 0; i < Line<E>::kParts; ++i) m = hn::Max(m, x.part[i]);
+  }
   alignas(64) float lane[Line<E>::kLanesOfPart];
-  hn::Store(MaximumOfLines(row, from, to), F32(), lane);
+  hn::Store(m, F32(), lane);
   return *std::max_element(lane, lane + Line<E>::kLanesOfPart);
 }
 
@@ -77,8 +69,9 @@ struct InPasses {
                                       std::int64_t y) {
     RowSums<float> r;
     r.m = Maximum(row, 0, row.v);
-    r.s = RowSum(exp, row, -1, finite_shift(r.m));
-    r.t = RowSum(exp, row, y, finite_shift(r.m));
+    LeafTotals<E> totals;
+    r.s = RowSum(exp, row, -1, finite_shift(r.m), totals);
+    r.t = RowSum(exp, row, y, finite_shift(r.m), totals);
     return r;
   }
 };

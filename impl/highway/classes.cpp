@@ -11,10 +11,12 @@
 #include <cstdint>
 #include <limits>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "impl/highway/exp-inl.h"
 #include "impl/highway/log-inl.h"
 #include "impl/highway/row_options-inl.h"
+#include "impl/highway/safe_loop-inl.h"
 #include "impl/highway/steps-inl.h"
 #include "impl/highway/targets.h"
 #include "impl/row_output.h"
@@ -38,6 +40,7 @@ struct RowContext {
   std::int64_t r;
   RowTargets<T> targets;
   VectorScaling<T> scaling;
+  bool streamed;
 };
 
 /// Part i of a step of a row.
@@ -48,7 +51,13 @@ struct RowPlace {
   std::size_t i;
 
   HWY_INLINE VecOf<T> Target() const { return targets.Target(step, i); }
-  HWY_INLINE VecOf<T> Weight() const { return targets.Weight(step, i); }
+  HWY_INLINE VecOf<T> Weighted(VecOf<T> x) const {
+    return targets.weighted() ? hn::Mul(targets.Weight(step, i), x) : x;
+  }
+  /// 0 times infinity is 0.
+  HWY_INLINE VecOf<T> WeightedLoss(VecOf<T> x) const {
+    return targets.weighted() ? Product(Tag<T>(), targets.Weight(step, i), x) : x;
+  }
   HWY_INLINE VecOf<T> Mass() const { return targets.Mass(step, i); }
 };
 
@@ -57,36 +66,45 @@ template <class Terms, class T>
 T RowOf(const RowContext<T>& row, const Terms& terms) {
   const T* const x = row.w.input_row(row.r);
   T* const g = row.w.grad_row(row.r);
-  return SumOver<T>(row.w.v, [&](const Step<T>& step, std::size_t i) HWY_ATTR {
+  return SumOver<T>(row.w.v, [&](const Step<T>& step, std::size_t i) XENT_INLINED {
     const auto term = terms(step.Load(x, i), RowPlace<T>{row.targets, step, i});
-    if (g != nullptr) step.Store(row.scaling(term.slope), g, i);
+    if (g != nullptr) step.Put(row.scaling(term.slope), g, i, row.streamed);
     return term.loss;
   });
 }
 
 /// sigma(x) = 1 / (1 + e^-x) from e = e^-|x|: relative accuracy at both ends.
-template <class V>
+template <class D>
 struct Sigmoid {
-  V e;         ///< e^-|x|
-  V of_x;      ///< sigma(x)
-  V of_minus;  ///< sigma(-x)
+  using V = hn::Vec<D>;
+  V e;      ///< e^-|x|
+  V sum;    ///< 1 + e
+  V upper;  ///< sum sigma(x)
+  V lower;  ///< sum sigma(-x)
+
+  HWY_INLINE Sigmoid(D d, V x) {
+    const V zero = hn::Zero(d), one = hn::Set(d, hn::TFromD<D>(1));
+    e = Exp(d, hn::Neg(hn::Abs(x)));
+    sum = hn::Add(one, e);
+    upper = hn::IfThenElse(hn::Ge(x, zero), one, e);
+    lower = hn::IfThenElse(hn::Le(x, zero), one, e);
+  }
+  /// sigma(x) - y; for the labels 0 and 1 without a subtraction: sigma(x) and -sigma(-x).
+  HWY_INLINE V Minus(D d, V y) const {
+    const auto is_one = hn::Eq(y, hn::Set(d, hn::TFromD<D>(1)));
+    const V sigma = hn::Div(hn::IfThenElse(is_one, lower, upper), sum);
+    return hn::IfThenElse(is_one, hn::Neg(sigma), hn::Sub(sigma, y));
+  }
 };
 
+/// Log1p for 0 <= x <= 1, with its bits: 1 + x is split at 3/2.
 template <class D>
-HWY_INLINE Sigmoid<hn::Vec<D>> SigmoidOf(D d, hn::Vec<D> x) {
-  const auto zero = hn::Zero(d);
-  const auto one = hn::Set(d, hn::TFromD<D>(1));
-  const auto e = Exp(d, hn::Neg(hn::Abs(x)));
-  const auto sum = hn::Add(one, e);
-  return {e, hn::Div(hn::IfThenElse(hn::Ge(x, zero), one, e), sum),
-          hn::Div(hn::IfThenElse(hn::Le(x, zero), one, e), sum)};
-}
-
-/// sigma(x) - y; for the labels 0 and 1 without a subtraction: sigma(x) and -sigma(-x).
-template <class D>
-HWY_INLINE hn::Vec<D> SigmoidMinus(D d, const Sigmoid<hn::Vec<D>>& sigma, hn::Vec<D> y) {
-  const auto is_one = hn::Eq(y, hn::Set(d, hn::TFromD<D>(1)));
-  return hn::IfThenElse(is_one, hn::Neg(sigma.of_minus), hn::Sub(sigma.of_x, y));
+HWY_INLINE hn::Vec<D> Log1pOfUnit(D d, hn::Vec<D> x) {
+  using T = hn::TFromD<D>;
+  const auto one = hn::Set(d, T(1)), half = hn::Set(d, T(0.5));
+  const auto above = hn::Ge(hn::Add(one, x), hn::Set(d, T(1.5)));
+  const auto f = hn::IfThenElse(above, hn::Sub(hn::Mul(x, half), half), x);
+  return LogOfSplit(d, hn::IfThenElseZero(above, one), f);
 }
 
 /// max(x, 0) - x y + log(1 + e^-|x|), its linear part as x (1 - y) for x > 0 and -x y else.
@@ -95,13 +113,12 @@ struct BceLogitsVectors {
   HWY_INLINE TermAndSlope<T> operator()(VecOf<T> x, const RowPlace<T>& at) const {
     const Tag<T> d;
     const auto y = at.Target();
-    const auto weight = at.Weight();
-    const auto sigma = SigmoidOf(d, x);
+    const Sigmoid<Tag<T>> sigma(d, x);
     const auto above = hn::Gt(x, hn::Zero(d));
     const auto linear = Product(d, hn::IfThenElse(above, hn::Sub(Fixed<T>(1), y), y),
                                 hn::IfThenElse(above, x, hn::Neg(x)));
-    return {Product(d, weight, hn::Add(linear, Log1p(d, sigma.e))),
-            hn::Mul(weight, SigmoidMinus(d, sigma, y))};
+    return {at.WeightedLoss(hn::Add(linear, Log1pOfUnit(d, sigma.e))),
+            at.Weighted(sigma.Minus(d, y))};
   }
 };
 
@@ -111,7 +128,6 @@ struct BceProbVectors {
   HWY_INLINE TermAndSlope<T> operator()(VecOf<T> x, const RowPlace<T>& at) const {
     const Tag<T> d;
     const auto y = at.Target();
-    const auto weight = at.Weight();
     const auto other = hn::Sub(Fixed<T>(1), y);
     const auto has_one = hn::Ne(y, hn::Zero(d));
     const auto has_other = hn::Ne(y, Fixed<T>(1));
@@ -121,7 +137,7 @@ struct BceProbVectors {
     const auto slope = hn::Sub(
         hn::IfThenElseZero(has_other, hn::Div(other, hn::Sub(Fixed<T>(1), x))),
         hn::IfThenElseZero(has_one, hn::Div(y, x)));
-    return {Product(d, weight, loss), hn::Mul(weight, slope)};
+    return {at.WeightedLoss(loss), at.Weighted(slope)};
   }
 };
 
@@ -131,10 +147,10 @@ struct MseSigmoidVectors {
   HWY_INLINE TermAndSlope<T> operator()(VecOf<T> x, const RowPlace<T>& at) const {
     const Tag<T> d;
     const auto y = at.Target();
-    const auto sigma = SigmoidOf(d, x);
-    const auto rest = SigmoidMinus(d, sigma, y);
-    return {hn::Mul(rest, rest),
-            hn::Mul(hn::Mul(hn::Mul(Fixed<T>(2), rest), sigma.of_x), sigma.of_minus)};
+    const Sigmoid<Tag<T>> sigma(d, x);
+    const auto rest = sigma.Minus(d, y);
+    const auto slope = hn::Mul(hn::Mul(Fixed<T>(2), rest), hn::Div(sigma.upper, sigma.sum));
+    return {hn::Mul(rest, rest), hn::Mul(slope, hn::Div(sigma.lower, sigma.sum))};
   }
 };
 
@@ -173,6 +189,21 @@ struct CrossEntropyVectors {
   }
 };
 
+/// log(p / q) for a normal ratio p / q, with the bits of Log1p((p - q) / q) from 1/2 to 2 and of
+/// Log(p / q) elsewhere.
+template <class D>
+HWY_INLINE hn::Vec<D> LogOfRatio(D d, hn::Vec<D> p, hn::Vec<D> q, hn::Vec<D> ratio) {
+  using T = hn::TFromD<D>;
+  const auto one = hn::Set(d, T(1)), root_half = hn::Set(d, LogConstants<T>::root_half);
+  const auto near = hn::And(hn::Ge(ratio, hn::Set(d, T(0.5))), hn::Le(ratio, hn::Set(d, T(2))));
+  const auto gap = hn::Div(hn::Sub(p, q), q);
+  const auto from_3_4 = hn::And(near, hn::Ge(gap, hn::Zero(d)));
+  const LogSplit<D> split(d, hn::IfThenElse(near, hn::Add(one, gap), ratio),
+                          hn::IfThenElse(from_3_4, hn::Set(d, T(0.75)), root_half));
+  const auto f = hn::IfThenElse(near, split.Minus1(d, gap), hn::Sub(split.m, one));
+  return LogOfSplit(d, split.e, f);
+}
+
 /// p log(p / q) as divergence_term has it, slope -p / q.
 template <class T>
 struct DivergenceVectors {
@@ -181,10 +212,9 @@ struct DivergenceVectors {
     using L = std::numeric_limits<T>;
     const auto p = at.Target();
     const auto ratio = hn::Div(p, q);
-    const auto near = hn::And(hn::Ge(ratio, Fixed<T>(0.5)), hn::Le(ratio, Fixed<T>(2)));
     const auto in_range =
         hn::And(hn::Ge(ratio, Fixed<T>(L::min())), hn::Le(ratio, Fixed<T>(L::max())));
-    auto log = hn::IfThenElse(near, Log1p(d, hn::Div(hn::Sub(p, q), q)), Log(d, ratio));
+    auto log = LogOfRatio(d, p, q, ratio);
     if (!hn::AllTrue(d, in_range)) {
       log = hn::IfThenElse(in_range, log, hn::Sub(Log(d, p), Log(d, q)));
     }
@@ -220,25 +250,36 @@ T LossOfRow(const RowContext<T>& row) {
 }
 
 template <class T>
-void Classes(const RowView<T>& w) {
-  const Divisors<T> divisors(w);
-  LossOutput<T> losses(w, divisors);
-  for (std::int64_t r = 0; r < w.n; ++r) {
-    if (w.ignored(r)) {
-      losses.put_ignored(r);
-      zero_gradient(w, r);
-    } else {
-      const VectorScaling<T> scaling(Scaling<T>(w, divisors, r));
-      losses.put(r, LossOfRow<T>({w, r, RowTargets<T>(w, r), scaling}));
+class ClassRows {
+ public:
+  /// Of one thread.
+  ClassRows(const RowView<T>& w, const Divisors<T>& divisors, T* losses)
+      : w_(w), divisors_(divisors), losses_(losses), streamed_(PastTheCaches(w)) {}
+  ~ClassRows() { hwy::FlushStream(); }
+  ClassRows(const ClassRows&) = delete;
+  ClassRows& operator=(const ClassRows&) = delete;
+
+  void Run(std::int64_t r) {
+    if (w_.ignored(r)) {
+      losses_[r] = T(0);
+      return zero_gradient(w_, r);
     }
+    const VectorScaling<T> scaling(Scaling<T>(w_, divisors_, r));
+    losses_[r] = LossOfRow<T>({w_, r, RowTargets<T>(w_, r), scaling, streamed_});
   }
-  losses.finish();
-}
+
+ private:
+  const RowView<T>& w_;
+  const Divisors<T>& divisors_;
+  T* losses_;
+  bool streamed_;
+};
 
 void ClassOps(void* out) {
   auto* const target = static_cast<HighwayTarget*>(out);
-  target->classes_f32 = &Classes<float>;
-  target->classes_f64 = &Classes<double>;
+  target->classes_f32 = &RunRows<ClassRows<float>, float>;
+  target->classes_f64 = &RunRows<ClassRows<double>, double>;
+  target->classes_native = &RunWidenedRows<ClassRows<float>>;
 }
 
 }  // namespace HWY_NAMESPACE

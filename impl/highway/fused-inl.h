@@ -27,24 +27,23 @@ template <class E>
 class KeptRow {
  public:
   void prepare(const RowLines<E>& row) {
-    const std::int64_t lines = (row.end() + kLine<E> - 1) / kLine<E>;
+    const std::int64_t lines = (row.lines() + kFour - 1) / kFour * kFour;
     if (lines <= lines_) return;
     memory_ = hwy::AllocateAligned<float>(static_cast<std::size_t>(lines * kLine<E>));
     lines_ = lines;
   }
-  HWY_INLINE void put(std::int64_t line, const Line<E>& e) {
-    for (int i = 0; i < Line<E>::kParts; ++i) hn::Store(e.part[i], F32(), at(line, i));
+  /// Takes lines.
+  HWY_INLINE auto writer() {
+    float* const to = memory_.get();
+    return [to](std::int64_t line, const Line<E>& e) HWY_ATTR {
+      for (int i = 0; i < Line<E>::kParts; ++i) {
+        hn::Store(e.part[i], F32(), to + line * kLine<E> + i * Line<E>::kLanesOfPart);
+      }
+    };
   }
-  HWY_INLINE Line<E> get(std::int64_t line) const {
-    Line<E> e;
-    for (int i = 0; i < Line<E>::kParts; ++i) e.part[i] = hn::Load(F32(), at(line, i));
-    return e;
-  }
+  const float* data() const { return memory_.get(); }
 
  private:
-  HWY_INLINE float* at(std::int64_t line, int part) const {
-    return memory_.get() + line * kLine<E> + part * Line<E>::kLanesOfPart;
-  }
   hwy::AlignedFreeUniquePtr<float[]> memory_;
   std::int64_t lines_ = 0;
 };
@@ -53,62 +52,37 @@ class KeptRow {
 template <class E>
 struct NothingKept {
   void prepare(const RowLines<E>&) {}
-  HWY_INLINE void put(std::int64_t, const Line<E>&) {}
+  Nothing writer() { return {}; }
 };
 
 /// What was kept, where the gradient's lines are the logits' lines.
 template <class E>
-struct KeptTerms {
-  const KeptRow<E>& row;
-  HWY_INLINE Line<E> line(std::int64_t at) const { return row.get(at); }
+class KeptTerms {
+ public:
+  explicit KeptTerms(const KeptRow<E>& row) : e_(row.data()) {}
+  HWY_INLINE Line<E> line(std::int64_t at) const {
+    Line<E> e;
+    for (int i = 0; i < Line<E>::kParts; ++i) {
+      e.part[i] = hn::Load(F32(), e_ + at * kLine<E> + i * Line<E>::kLanesOfPart);
+    }
+    return e;
+  }
   HWY_INLINE void lines(std::int64_t at, std::int64_t step, Line<E> (&e)[kFour]) const {
-    for (int s = 0; s < kFour; ++s) e[s] = row.get(at + s * step);
+    for (int s = 0; s < kFour; ++s) e[s] = line(at + s * step);
   }
-  HWY_INLINE Line<E> edge(std::int64_t at, std::int64_t, std::int64_t) const {
-    return row.get(at);
-  }
+  HWY_INLINE Line<E> edge(std::int64_t at, std::int64_t, std::int64_t) const { return line(at); }
+
+ private:
+  const float* e_;
 };
 
-/// Leaf k of a sum, and as many lines of a gradient.
-template <class E, class Exp, class Kept, class Gradient>
-HWY_INLINE Line<E> LeafSumBeside(const Exp& exp, const RowLines<E>& row, std::int64_t k,
-                                 std::int64_t y, VF shift, Kept& kept, Gradient& gradient) {
-  const auto term = [&](const Line<E>& x) HWY_ATTR { return ExpOf(exp, x, shift); };
-  LineWalk<E> walk(row, k * kLeaf<E>, std::min((k + 1) * kLeaf<E>, row.v));
-  const Skipped skipped(row, y);
-  Line<E> run = Filled<E>(0);
-  while (!walk.done()) {
-    gradient.PrepareFour(gradient.line, 1);
-    for (std::int64_t both = std::min(walk.plain(), gradient.plain()); both >= kFour;
-         both -= kFour, walk.line += kFour, gradient.line += kFour) {
-      Line<E> e[kFour];
-      for (int s = 0; s < kFour; ++s) {
-        Ask(walk.at() + s * kLine<E>);
-        e[s] = Load(walk.at() + s * kLine<E>);
-      }
-      ExpOf(exp, e, shift);
-      for (int s = 0; s < kFour; ++s) kept.put(walk.line + s, e[s]);
-      if (HWY_UNLIKELY(skipped.among(walk.line, kFour))) LeaveOut(e, walk.line, 1, skipped);
-      for (int s = 0; s < kFour; ++s) AddTo(run, e[s]);
-      gradient.WriteFour(gradient.line, 1);
-    }
-    for (std::int64_t count = walk.plain(); count > 0; --count, ++walk.line) {
-      Ask(walk.at());
-      const Line<E> e = term(Load(walk.at()));
-      kept.put(walk.line, e);
-      AddTo(run, Without(e, walk.line, skipped));
-    }
-    if (walk.done()) break;
-    AddTo(run, walk.odd_terms(term, skipped,
-                              [&](const Line<E>& e) HWY_ATTR { kept.put(walk.line, e); }));
-    ++walk.line;
-  }
-  return run;
-}
+/// Fours of a short row's sum that go ahead of the other row's gradient, which waits for that row's
+/// sum; what is left of it at the end is computed while this row's sum is put together.
+inline constexpr std::int64_t kAheadOfGradient = 2;
 
 /// RowSum of one row while the gradient of another is written, line by line, in as many streams as
 /// RowSumInStreams has: the one waits for memory, the other computes. Same bits as one after the
-/// other.
+/// other. Streams of a gradient go back to front: what was read last is nearest still.
 template <class E, class Exp, class Kept, class Gradient>
 HWY_NOINLINE float RowSumBeside(const Exp& exp, const RowLines<E>& row, std::int64_t y,
                                 float reference, std::int64_t stride, LeafTotals<E>& totals,
@@ -118,30 +92,37 @@ HWY_NOINLINE float RowSumBeside(const Exp& exp, const RowLines<E>& row, std::int
   kept.prepare(row);
   const std::int64_t start = gradient.line;
   const std::int64_t each =
-      std::min(LeavesOfStream(row), gradient.plain() / (kStreams * kBlock));
+      std::min(LeavesOfStream(row), Odd(gradient.plain() / (kStreams * kBlock)));
   const std::int64_t step = each * kBlock;
   const Skipped skipped(row, y);
-  if (each > 0) gradient.PrepareFour(start, step);
-  for (std::int64_t l = 0; l < each; ++l) {
-    LeafOfEachStream(exp, row, each, l, skipped, shift, stride, totals,
-                     [&](std::int64_t i)
-                         HWY_ATTR { gradient.WriteFour(start + l * kBlock + i, step); },
-                     [&](std::int64_t at, const Line<E>& e) HWY_ATTR { kept.put(at, e); });
+  if (each > 0) {
+    const auto write = gradient.fours(start, step);
+    StreamSums(exp, row, each, skipped, shift, stride, totals, kept.writer(),
+               [=](std::int64_t i) HWY_ATTR { write(start + step - 1 - i); });
+    gradient.line += kStreams * step;
   }
-  gradient.line += kStreams * step;
-  for (std::int64_t k = kStreams * each; k < row.leaves(); ++k) {
-    totals.put(k, LeafSumBeside(exp, row, k, y, shift, kept, gradient));
+  if (kStreams * each < row.leaves()) {
+    const std::int64_t from = gradient.line;
+    const std::int64_t end = from + gradient.plain() / kFour * kFour;
+    std::int64_t line = from - kAheadOfGradient * kFour;
+    const auto write = gradient.fours(from, 1);
+    LeafSums(exp, row, kStreams * each, row.leaves(), skipped, shift, totals, kept.writer(),
+             [=, &line]() HWY_ATTR {
+               if (line >= from && line < end) write(line);
+               line += kFour;
+             });
+    gradient.line = std::clamp(line, from, end);
   }
+  const float s = SumOfLine(totals.sum(0, row.leaves()));
   gradient.finish();
-  return totals.sum(row.leaves());
+  return s;
 }
 
 /// No gradient.
 struct NoGradient {
   std::int64_t line = 0;
-  std::int64_t plain() const { return std::numeric_limits<std::int64_t>::max(); }
-  void PrepareFour(std::int64_t, std::int64_t) {}
-  void WriteFour(std::int64_t, std::int64_t) {}
+  std::int64_t plain() const { return std::numeric_limits<std::int64_t>::max() / 2; }
+  Nothing fours(std::int64_t, std::int64_t) { return {}; }
   void finish() {}
 };
 

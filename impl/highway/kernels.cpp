@@ -33,6 +33,13 @@ template <>
 SafeBody<double> safe_body_of<double>(const HighwayTarget& t, Op op) {
   return has_softmax(op) ? t.body_f64 : t.classes_f64;
 }
+SafeNativeBody safe_native_body_of(const HighwayTarget& t, Op op) {
+  return has_softmax(op) ? t.body_native : t.classes_native;
+}
+bool safe_widens(const Problem& p) {
+  const std::size_t in = size_of(p.dtype), out = size_of(p.output_dtype());
+  return (in == 2 || out == 2) && in <= 4 && out <= 4;
+}
 
 // Undertakes: accurate_budget with functions of its own; accurate_promises.
 std::vector<Kernel> highway_safe() {
@@ -46,6 +53,8 @@ std::vector<Kernel> highway_safe() {
     k.budget = safe_budget;
     k.f32 = [target](const RowView<float>& w) { safe_body_of<float>(target, w.op)(w); };
     k.f64 = [target](const RowView<double>& w) { safe_body_of<double>(target, w.op)(w); };
+    k.native = [target](const NativeView& v) { safe_native_body_of(target, v.w.op)(v); };
+    k.takes_native = safe_widens;
     k.exponential.compute = [exp = target.exp_f32](std::span<const float> x, std::span<float> y) {
       exp(x.data(), y.data(), x.size());
     };

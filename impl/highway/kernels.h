@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "core/kernel.h"
@@ -12,6 +13,9 @@ std::vector<Kernel> highway_safe();
 
 /// highway/<rung>/<isa>: the ladder of README.md above safe.
 std::vector<Kernel> highway_rungs();
+
+/// Names of what is compiled for an instruction set, whether or not it runs here: `safe`, ...
+std::vector<std::string> highway_rungs_of(const std::string& isa);
 
 /// highway/auto/<isa>: a rung for each problem.
 std::vector<Kernel> highway_auto();

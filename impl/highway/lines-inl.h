@@ -221,13 +221,17 @@ HWY_INLINE Line<float> LoadOnly(const float* p, std::int64_t from, std::int64_t 
   const auto mask = static_cast<__mmask16>(Bits(from, to));
   return {{VF{_mm512_mask_loadu_ps(_mm512_set1_ps(kNothing), mask, p)}}};
 }
-template <class E>
-HWY_INLINE Line<E> LoadOnly(const E* p, std::int64_t from, std::int64_t to) {
-  constexpr bool bf16 = std::is_same_v<E, Bf16>;
-  const __m512i nothing = _mm512_set1_epi16(static_cast<short>(bf16 ? 0xff80 : 0xfc00));
-  alignas(64) E copy[kLine<E>];
-  _mm512_store_si512(copy, _mm512_mask_loadu_epi16(nothing, Bits(from, to), p));
-  return Load(copy);
+HWY_INLINE Line<Bf16> LoadOnly(const Bf16* p, std::int64_t from, std::int64_t to) {
+  const __m512i nothing = _mm512_set1_epi16(static_cast<short>(0xff80));
+  const __m512i pair = _mm512_mask_loadu_epi16(nothing, Bits(from, to), p);
+  const __m512i odd = _mm512_and_si512(pair, _mm512_set1_epi32(static_cast<int>(0xffff0000)));
+  return {{VF{_mm512_castsi512_ps(_mm512_slli_epi32(pair, 16))}, VF{_mm512_castsi512_ps(odd)}}};
+}
+HWY_INLINE Line<F16> LoadOnly(const F16* p, std::int64_t from, std::int64_t to) {
+  const __m512i nothing = _mm512_set1_epi16(static_cast<short>(0xfc00));
+  const __m512i all = _mm512_mask_loadu_epi16(nothing, Bits(from, to), p);
+  return {{VF{_mm512_cvtph_ps(_mm512_castsi512_si256(all))},
+           VF{_mm512_cvtph_ps(_mm512_extracti64x4_epi64(all, 1))}}};
 }
 /// Stores places [from, to) alone.
 HWY_INLINE void StoreOnly(const Line<float>& x, float* p, std::int64_t from, std::int64_t to) {
@@ -247,9 +251,9 @@ HWY_INLINE void StoreOnly(const Line<E>& x, float* p, std::int64_t from, std::in
 }
 #else
 template <class E>
-HWY_INLINE Line<E> LoadOnly(const E* p, std::int64_t from, std::int64_t to) {
+HWY_NOINLINE Line<E> LoadOnly(const E* p, std::int64_t from, std::int64_t to) {
   alignas(64) E copy[kLine<E>] = {};
-  std::copy(p + from, p + to, copy + from);
+  if (from < to) std::copy(p + from, p + to, copy + from);
   return Within(Load(copy), from, to);
 }
 template <class E, class O>

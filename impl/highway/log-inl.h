@@ -35,6 +35,14 @@ struct LogSplit {
     const auto magic = hn::Set(d, C::to_integer);
     e = hn::Sub(hn::BitCast(d, hn::Add(exponent, hn::BitCast(di, magic))), magic);
   }
+
+  /// m - 1 of 1 + x, exact where Log1p says.
+  HWY_INLINE hn::Vec<D> Minus1(D d, hn::Vec<D> x) const {
+    const hn::RebindToSigned<D> di;
+    const auto power = hn::BitCast(
+        d, hn::ShiftLeft<C::mantissa_bits>(hn::Sub(hn::Set(di, C::bias), exponent)));
+    return hn::MulAdd(x, power, hn::Sub(power, hn::Set(d, hn::TFromD<D>(1))));
+  }
 };
 
 /// e log 2 + log(1 + f), f in [-0.293, 1/2]. What the first sum rounds off is kept: e = 0 or
@@ -83,16 +91,12 @@ HWY_INLINE hn::Vec<D> Log(D d, hn::Vec<D> x) {
 template <class D>
 HWY_INLINE hn::Vec<D> Log1p(D d, hn::Vec<D> x) {
   using C = LogConstants<hn::TFromD<D>>;
-  const hn::RebindToSigned<D> di;
   const auto one = hn::Set(d, hn::TFromD<D>(1));
   const auto sum = hn::Add(one, x);
   const auto least = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Set(d, C::root_half),
                                     hn::Set(d, hn::TFromD<D>(0.75)));
   const LogSplit<D> split(d, sum, least);
-  const auto power = hn::BitCast(
-      d, hn::ShiftLeft<C::mantissa_bits>(hn::Sub(hn::Set(di, C::bias), split.exponent)));
-  const auto exact = hn::MulAdd(x, power, hn::Sub(power, one));
-  const auto f = hn::IfThenElse(hn::Lt(x, hn::Set(d, C::one_is_lost)), exact,
+  const auto f = hn::IfThenElse(hn::Lt(x, hn::Set(d, C::one_is_lost)), split.Minus1(d, x),
                                 hn::Sub(split.m, one));
   return LogWithEdges(d, sum, LogOfSplit(d, split.e, f));
 }

@@ -26,14 +26,20 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// for softmax", 2018), leaf by leaf: its maximum, which brings it near; the sums so far times
 /// exp(m_before - m), the same rounded m that is then subtracted from every logit; its sum.
 struct InOnePass {
+  /// Leaves that have a maximum.
+  static constexpr std::int64_t kStride = 4;
+
   template <class E>
   static HWY_INLINE RowSums<float> Of(const ExpBelow& exp, const RowLines<E>& row,
                                       std::int64_t y) {
     RowSums<float> r;
     r.m = kNothing;
     Line<E> s = Filled<E>(0), t = s;
-    for (std::int64_t k = 0; k < row.leaves(); ++k) {
-      const std::int64_t from = k * kLeaf<E>, to = std::min((k + 1) * kLeaf<E>, row.v);
+    LeafTotals<E> totals;
+    totals.prepare(row.leaves());
+    for (std::int64_t k = 0; k < row.leaves(); k += kStride) {
+      const std::int64_t end = std::min(k + kStride, row.leaves());
+      const std::int64_t from = k * kLeaf<E>, to = std::min(end * kLeaf<E>, row.v);
       const float m = std::max(r.m, Maximum(row, from, to));
       // Nothing is there to be scaled, and exp(-inf - -inf) would be NaN.
       const float less = r.m == kNothing ? 0 : r.m - m;
@@ -43,9 +49,13 @@ struct InOnePass {
       s = Map(s, scale);
       t = Map(t, scale);
       const VF shift = hn::Set(F32(), finite_shift(m));
-      const Line<E> leaf = LeafSum(exp, row, k, -1, shift);
-      AddTo(s, leaf);
-      AddTo(t, y >= from && y < to ? LeafSum(exp, row, k, y, shift) : leaf);
+      const auto sum_without = [&](std::int64_t skipped) HWY_ATTR {
+        LeafSums(exp, row, k, end, Skipped(row, skipped), shift, totals);
+        return totals.sum(k, end);
+      };
+      const Line<E> all = sum_without(-1);
+      AddTo(s, all);
+      AddTo(t, y >= from && y < to ? sum_without(y) : all);
     }
     r.s = SumOfLine(s);
     r.t = SumOfLine(t);

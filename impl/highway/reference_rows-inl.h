@@ -117,7 +117,7 @@ class ReferenceRows {
   float Sum(const RowLines<E>& lines, std::int64_t y, float z_y) {
     if (rung_.pipelined) return SumBeside(lines, y, z_y);
     return rung_.streams ? RowSumInStreams(exp_, lines, y, z_y, stride(), totals_)
-                         : RowSum(exp_, lines, y, z_y);
+                         : RowSum(exp_, lines, y, z_y, totals_);
   }
 
   void Ignored(std::int64_t r) {
@@ -161,7 +161,7 @@ class ReferenceRows {
       NothingKept<E> nothing;
       return SumBeside(lines, y, z_y, terms, nothing);
     }
-    const KeptTerms<E> terms{kept_[kept_at_]};
+    const KeptTerms<E> terms(kept_[kept_at_]);
     kept_at_ = 1 - kept_at_;
     return SumBeside(lines, y, z_y, terms, kept_[kept_at_]);
   }

@@ -28,10 +28,11 @@ class ComputedTerms {
       : exp_(exp), shift_(hn::Set(F32(), shift)),
         z_(z - static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(g) % 64 / sizeof(O))) {}
   HWY_INLINE Line<E> line(std::int64_t at) const { return Of(Load(z_ + at * kLine<E>)); }
-  /// Lines at, at + step, ...
+  /// Lines at, at + step, ...; the next ones are after these, or with a step before these.
   HWY_INLINE void lines(std::int64_t at, std::int64_t step, Line<E> (&e)[kFour]) const {
     // The logits of the row before are two caches away.
-    for (int s = 0; s < kFour; ++s) Ask(z_ + (at + s * step) * kLine<E>, kAhead / 4);
+    const std::int64_t next = step == 1 ? kAhead / 4 : -kAhead / 4;
+    for (int s = 0; s < kFour; ++s) Ask(z_ + (at + s * step) * kLine<E>, next);
     for (int s = 0; s < kFour; ++s) e[s] = Load(z_ + (at + s * step) * kLine<E>);
     ExpOf(exp_, e, shift_);
   }
@@ -73,26 +74,42 @@ class GradientWalk {
   HWY_INLINE void Write(std::int64_t at) {
     Store(Of(at, terms_.line(at)), g_ + at * kLine<E>, Put());
   }
-  /// Before calls of WriteFour(at, step): for step 1 with at = from, from + 4, ...; else with every
-  /// at in [from, from + step).
-  HWY_INLINE void PrepareFour(std::int64_t from, std::int64_t step) {
-    const std::int64_t on = target_line_ - from;
-    of_target_ = step == 1 ? from + (on & ~std::int64_t{kFour - 1}) : from + on % step;
-    if (on < 0 || (step > 1 && on >= kFour * step)) of_target_ = -1;
-  }
-  /// Lines at, at + step, at + 2 step, at + 3 step, whole ones.
-  HWY_INLINE void WriteFour(std::int64_t at, std::int64_t step) {
-    if (HWY_UNLIKELY(at == of_target_)) return WriteEach(at, step);
-    Line<E> e[kFour];
-    terms_.lines(at, step, e);
-    for (int s = 0; s < kFour; ++s) {
-      Store(Map(e[s], value_), g_ + (at + s * step) * kLine<E>, Put());
+  /// Writes lines at, at + step, at + 2 step, at + 3 step, whole ones. A copy of what is needed for
+  /// that, which stays in registers.
+  class Fours {
+   public:
+    HWY_INLINE void operator()(std::int64_t at) const {
+      if (HWY_UNLIKELY(at == of_target_)) return walk_.WriteEach(at, step_);
+      Line<E> e[kFour];
+      terms_.lines(at, step_, e);
+      for (int s = 0; s < kFour; ++s) {
+        Store(Map(e[s], value_), g_ + (at + s * step_) * kLine<E>, Put());
+      }
     }
+
+   private:
+    friend GradientWalk;
+    HWY_INLINE Fours(GradientWalk& walk, std::int64_t of_target, std::int64_t step)
+        : walk_(walk), terms_(walk.terms_), value_(walk.value_), g_(walk.g_), step_(step),
+          of_target_(of_target) {}
+    GradientWalk& walk_;
+    Terms terms_;
+    Value value_;
+    O* g_;
+    std::int64_t step_;
+    std::int64_t of_target_;  ///< the first of the four lines that it is one of
+  };
+  /// For step 1 with at = from, from + 4, ...; else with every at in [from, from + step).
+  HWY_INLINE Fours fours(std::int64_t from, std::int64_t step) {
+    const std::int64_t on = target_line_ - from;
+    std::int64_t of_target = step == 1 ? from + (on & ~std::int64_t{kFour - 1}) : from + on % step;
+    if (on < 0 || (step > 1 && on >= kFour * step)) of_target = -1;
+    return Fours(*this, of_target, step);
   }
   /// All from the next one on.
   HWY_NOINLINE void finish() {
-    PrepareFour(line, 1);
-    for (; plain() >= kFour; line += kFour) WriteFour(line, 1);
+    const Fours write = fours(line, 1);
+    for (; plain() >= kFour; line += kFour) write(line);
     for (std::int64_t count = plain(); count > 0; --count) Write(line++);
     if (line < end_) Edge();
   }
@@ -118,7 +135,6 @@ class GradientWalk {
   Value value_;
   float at_target_;
   std::int64_t target_line_, target_place_;
-  std::int64_t of_target_ = -1;  ///< the first of the four lines that it is one of
   O* g_;
   std::int64_t head_, end_place_, end_;
 };

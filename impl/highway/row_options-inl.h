@@ -67,6 +67,7 @@ class RowTargets {
   /// The scored class; -1: none.
   std::int64_t y() const { return y_; }
   bool indexed() const { return target_ == nullptr; }
+  bool weighted() const { return w_.weight != nullptr; }
 
  private:
   const RowView<T>& w_;
@@ -76,23 +77,27 @@ class RowTargets {
   T spread_;
 };
 
-/// Scaling of vectors. Divisions by 1 are left out: they are exact.
+/// Scaling of vectors. Factors and divisors of 1 are left out: they are exact.
 template <class T>
 class VectorScaling {
  public:
-  explicit VectorScaling(const Scaling<T>& s) : s_(s) {}
+  explicit VectorScaling(const Scaling<T>& s)
+      : s_(s), weighs_(s.weight != T(1)), multiplies_(s.upstream != T(1)),
+        divides_(s.divisor != T(1)) {}
+  bool IsOne() const { return !(weighs_ || multiplies_ || divides_); }
 
   HWY_INLINE VecOf<T> operator()(VecOf<T> g) const {
     const Tag<T> d;
-    const auto weighted = hn::Mul(g, hn::Set(d, s_.weight));
-    const auto scaled = s_.upstream == T(1)
-                            ? weighted
-                            : Product(d, hn::Set(d, s_.upstream), weighted);
-    return s_.divisor == T(1) ? scaled : hn::Div(scaled, hn::Set(d, s_.divisor));
+    if (weighs_) g = hn::Mul(g, hn::Set(d, s_.weight));
+    if (multiplies_) g = Product(d, hn::Set(d, s_.upstream), g);
+    return divides_ ? hn::Div(g, hn::Set(d, s_.divisor)) : g;
   }
 
  private:
   Scaling<T> s_;
+  bool weighs_;
+  bool multiplies_;
+  bool divides_;
 };
 
 }  // namespace HWY_NAMESPACE

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
@@ -25,9 +26,18 @@ namespace hn = hwy::HWY_NAMESPACE;
 /// the matrix: all harmless.
 inline constexpr std::int64_t kAhead = 2048;
 
-/// A leaf: the 64 additions of each of a line's lanes that BlockedSum calls a run.
+/// A leaf: the additions of each of a line's lanes that BlockedSum calls a run.
 template <class E>
 inline constexpr std::int64_t kLeaf = kBlock * kLine<E>;
+
+/// Lines that are worked on side by side.
+inline constexpr int kFour = 4;
+static_assert(kBlock % kFour == 0);
+
+template <class E>
+HWY_INLINE void Ask(const E* p, std::int64_t bytes = kAhead) {
+  hwy::Prefetch(reinterpret_cast<const char*>(p) + bytes);
+}
 
 /// A row as lines that begin at multiples of 64 bytes. Place p of the row is element p - head: the
 /// lines' lanes are the row's, rotated by head.
@@ -43,7 +53,23 @@ struct RowLines {
     base = row - head;
   }
   std::int64_t end() const { return head + v; }
+  std::int64_t lines() const { return (end() + kLine<E> - 1) / kLine<E>; }
   std::int64_t leaves() const { return (v + kLeaf<E> - 1) / kLeaf<E>; }
+
+  HWY_INLINE const E* at(std::int64_t line) const { return base + line * kLine<E>; }
+  /// Whether lines [from, to) hold elements of the row alone.
+  HWY_INLINE bool whole(std::int64_t from, std::int64_t to) const {
+    return (from > 0 || head == 0) && to * kLine<E> <= end();
+  }
+  /// A line; -inf for what is not the row's, which is not touched.
+  HWY_INLINE Line<E> load(std::int64_t line) const {
+    return HWY_LIKELY(whole(line, line + 1)) ? Load(at(line)) : load_part(line);
+  }
+  HWY_INLINE Line<E> load_part(std::int64_t line) const {
+    const std::int64_t start = line * kLine<E>;
+    return LoadOnly(at(line), std::clamp<std::int64_t>(head - start, 0, kLine<E>),
+                    std::clamp<std::int64_t>(end() - start, 0, kLine<E>));
+  }
 };
 
 /// The element that a sum leaves out: its line and the place in it.
@@ -62,69 +88,33 @@ HWY_INLINE Line<E> Without(const Line<E>& e, std::int64_t line, Skipped y) {
   return HWY_UNLIKELY(line == y.line) ? Replaced(e, y.place, 0) : e;
 }
 
-/// Walks the lines of some places of a row. Lines that hold something else too are *odd*; the
-/// others are told in stretches.
+/// Where a row begins within a line, so do its leaves: a line's places before `head` belong to the
+/// leaf before.
 template <class E>
-class LineWalk {
+class Seam {
  public:
-  /// Elements [from, to) of the row.
-  HWY_INLINE LineWalk(const RowLines<E>& row, std::int64_t from, std::int64_t to)
-      : row_(row), from_(from + row.head), to_(to + row.head) {
-    line = from_ / kLine<E>;
-    end_ = (to_ + kLine<E> - 1) / kLine<E>;
-    if (from_ % kLine<E> != 0) first_odd_ = line;
-    if (to_ % kLine<E> != 0) last_odd_ = end_ - 1;
-  }
-  std::int64_t line;  ///< the next one
-
-  HWY_INLINE bool done() const { return line >= end_; }
-  /// Lines from the next one on that are not odd.
-  HWY_INLINE std::int64_t plain() const {
-    std::int64_t stop = end_;
-    for (const std::int64_t odd : {first_odd_, last_odd_}) {
-      if (odd >= line && odd < stop) stop = odd;
+  HWY_INLINE explicit Seam(const RowLines<E>& row)
+      : head_(Filled<E>(static_cast<float>(row.head))) {}
+  /// `run`, the leaf before, gets what is its of a leaf's first line; what is left begins a run.
+  HWY_INLINE Line<E> Cross(Line<E>& run, const Line<E>& e) const {
+    Line<E> next;
+    for (int i = 0; i < Line<E>::kParts; ++i) {
+      const auto before = hn::Lt(Places<E>(i), head_.part[i]);
+      run.part[i] = hn::Add(run.part[i], hn::IfThenElseZero(before, e.part[i]));
+      next.part[i] = hn::IfThenZeroElse(before, e.part[i]);
     }
-    return stop - line;
-  }
-  HWY_INLINE const E* at() const { return row_.base + line * kLine<E>; }
-  /// Terms of the odd line that is next, 0 for what does not count; `keep` gets those of all the
-  /// row's elements in it.
-  template <class Term, class Keep>
-  HWY_NOINLINE Line<E> odd_terms(Term term, Skipped y, Keep keep) const {
-    const std::int64_t start = line * kLine<E>;
-    const std::int64_t first = std::max<std::int64_t>(row_.head - start, 0);
-    const std::int64_t last = std::min(row_.end() - start, kLine<E>);
-    const bool whole = first == 0 && last == kLine<E>;
-    const Line<E> e = term(whole ? Load(at()) : LoadOnly(at(), first, last));
-    keep(e);
-    return Without(Only(e, std::max<std::int64_t>(from_ - start, 0), to_ - start), line, y);
-  }
-  /// The logits of the odd line that is next, -inf for what does not count.
-  HWY_INLINE Line<E> odd() const {
-    const std::int64_t start = line * kLine<E>;
-    const std::int64_t first = std::max<std::int64_t>(row_.head - start, 0);
-    const std::int64_t last = std::min(row_.end() - start, kLine<E>);
-    return Within(LoadOnly(at(), first, last), from_ - start, to_ - start);
+    return next;
   }
 
  private:
-  const RowLines<E>& row_;
-  std::int64_t from_, to_, end_;
-  std::int64_t first_odd_ = -1, last_odd_ = -1;
+  Line<E> head_;
 };
-
-template <class E>
-HWY_INLINE void Ask(const E* p, std::int64_t bytes = kAhead) {
-  hwy::Prefetch(reinterpret_cast<const char*>(p) + bytes);
-}
 
 /// exp(z - shift).
 template <class E, class Exp>
 HWY_INLINE Line<E> ExpOf(const Exp& exp, const Line<E>& z, VF shift) {
   return Map(z, [&](VF x) HWY_ATTR { return exp(hn::Sub(x, shift)); });
 }
-/// Lines that are worked on side by side.
-inline constexpr int kFour = 4;
 template <class E, class Exp>
 HWY_INLINE void ExpOf(const Exp& exp, Line<E> (&z)[kFour], VF shift) {
   constexpr int kParts = Line<E>::kParts;
@@ -145,56 +135,154 @@ HWY_INLINE void ExpOf(const Exp& exp, Line<E> (&z)[kFour], VF shift) {
 
 /// Of lines first, first + step, ...
 template <class E>
-HWY_NOINLINE void LeaveOut(Line<E> (&e)[kFour], std::int64_t first, std::int64_t step, Skipped y) {
+HWY_NOINLINE void LeaveOutOf(Line<E> (&e)[kFour], std::int64_t first, std::int64_t step,
+                             Skipped y) {
   for (int s = 0; s < kFour; ++s) e[s] = Without(e[s], first + s * step, y);
 }
+template <class E>
+HWY_INLINE void LeaveOut(Line<E> (&e)[kFour], std::int64_t first, std::int64_t step, Skipped y) {
+  Line<E> copy[kFour];  // e itself stays in registers
+  for (int s = 0; s < kFour; ++s) copy[s] = e[s];
+  LeaveOutOf(copy, first, step, y);
+  for (int s = 0; s < kFour; ++s) e[s] = copy[s];
+}
 
-/// sum exp(z_j - reference) of leaf k without y, lane by lane.
-template <class E, class Exp>
-HWY_INLINE Line<E> LeafSum(const Exp& exp, const RowLines<E>& row, std::int64_t k, std::int64_t y,
-                           VF reference) {
-  const auto term = [&](const Line<E>& x) HWY_ATTR { return ExpOf(exp, x, reference); };
-  LineWalk<E> walk(row, k * kLeaf<E>, std::min((k + 1) * kLeaf<E>, row.v));
-  const Skipped skipped(row, y);
-  Line<E> run = Filled<E>(0);
-  while (!walk.done()) {
-    const E* from = walk.at();
-    const std::int64_t count = walk.plain();
-    std::int64_t i = 0;
-    for (; i + kFour <= count; i += kFour, from += kFour * kLine<E>) {
-      Line<E> e[kFour];
-      for (int s = 0; s < kFour; ++s) {
-        Ask(from + s * kLine<E>);
-        e[s] = Load(from + s * kLine<E>);
-      }
-      ExpOf(exp, e, reference);
-      if (HWY_UNLIKELY(skipped.among(walk.line + i, kFour))) {
-        LeaveOut(e, walk.line + i, 1, skipped);
-      }
-      for (int s = 0; s < kFour; ++s) AddTo(run, e[s]);
-    }
-    for (; i < count; ++i, from += kLine<E>) {
-      Ask(from);
-      AddTo(run, Without(term(Load(from)), walk.line + i, skipped));
-    }
-    walk.line += count;
-    if (walk.done()) break;
-    Ask(walk.at());
-    AddTo(run, walk.odd_terms(term, skipped, [](const Line<E>&) {}));
-    ++walk.line;
+/// Totals of a row's leaves, kept between rows.
+template <class E>
+class LeafTotals {
+ public:
+  void prepare(std::int64_t leaves) {
+    const auto floats = static_cast<std::size_t>(leaves * kLine<E>);
+    if (totals_.size() < floats) totals_.resize(floats);
   }
-  return run;
+  HWY_INLINE void put(std::int64_t leaf, const Line<E>& x) {
+    for (int i = 0; i < Line<E>::kParts; ++i) hn::StoreU(x.part[i], F32(), at(leaf, i));
+  }
+  /// Of leaves [first, last), pairwise; they are lost.
+  HWY_INLINE Line<E> sum(std::int64_t first, std::int64_t last) {
+    std::int64_t count = last - first;
+    for (; count > kSide; count = (count + kSide - 1) / kSide) {
+      for (std::int64_t k = 0; k < count; k += kSide) {
+        put(first + k / kSide, SumOf<kSide>(first + k, count - k));
+      }
+    }
+    return SumOf<kSide>(first, count);
+  }
+
+ private:
+  HWY_INLINE float* at(std::int64_t leaf, int part) {
+    return totals_.data() + leaf * kLine<E> + part * Line<E>::kLanesOfPart;
+  }
+  HWY_INLINE Line<E> get(std::int64_t leaf) {
+    Line<E> x;
+    for (int i = 0; i < Line<E>::kParts; ++i) x.part[i] = hn::LoadU(F32(), at(leaf, i));
+    return x;
+  }
+  /// Of N totals, or those that there are.
+  template <int N>
+  HWY_INLINE Line<E> SumOf(std::int64_t from, std::int64_t count) {
+    if constexpr (N == 1) {
+      return get(from);
+    } else {
+      Line<E> x = SumOf<N / 2>(from, count);
+      if (count > N / 2) AddTo(x, SumOf<N / 2>(from + N / 2, count - N / 2));
+      return x;
+    }
+  }
+  static constexpr int kSide = 8;
+  std::vector<float> totals_;
+};
+
+/// Nothing is done with a line's exponentials, or beside it.
+struct Nothing {
+  template <class... Args>
+  HWY_INLINE void operator()(const Args&...) const {}
+};
+
+/// Leaves of a row from `first` on, added four lines at a time: totals of sum exp(z_j - shift)
+/// without y. `keep(line, e)` is called with every line's exponentials, `beside()` after every
+/// four lines.
+template <class E, class Exp, class Keep, class Beside>
+class LeafWalk {
+ public:
+  HWY_INLINE LeafWalk(const Exp& exp, const RowLines<E>& row, std::int64_t first, Skipped y,
+                      VF shift, LeafTotals<E>& totals, Keep keep, Beside beside)
+      : line(first * kBlock), exp_(exp), first_(first), y_(y), shift_(shift), seam_(row),
+        run_(Filled<E>(0)), totals_(totals), keep_(keep), beside_(beside) {}
+  std::int64_t line;  ///< the next one
+
+  HWY_INLINE void Take(Line<E> (&z)[kFour]) {
+    ExpOf(exp_, z, shift_);
+    for (int s = 0; s < kFour; ++s) keep_(line + s, z[s]);
+    if (HWY_UNLIKELY(y_.among(line, kFour))) LeaveOut(z, line, 1, y_);
+    if (line % kBlock == 0) {
+      const Line<E> next = seam_.Cross(run_, z[0]);
+      if (line / kBlock > first_) totals_.put(line / kBlock - 1, run_);
+      run_ = next;
+    } else {
+      AddTo(run_, z[0]);
+    }
+    for (int s = 1; s < kFour; ++s) AddTo(run_, z[s]);
+    beside_();
+    line += kFour;
+  }
+  /// `last` is the leaf after the last one; z the line that it begins with, if the row has that.
+  HWY_INLINE void End(std::int64_t last) { totals_.put(last - 1, run_); }
+  HWY_INLINE void End(std::int64_t last, const Line<E>& z) {
+    const Line<E> e = ExpOf(exp_, z, shift_);
+    keep_(line, e);
+    seam_.Cross(run_, Without(e, line, y_));
+    End(last);
+  }
+
+ private:
+  const Exp& exp_;
+  std::int64_t first_;
+  Skipped y_;
+  VF shift_;
+  Seam<E> seam_;
+  Line<E> run_;
+  LeafTotals<E>& totals_;
+  Keep keep_;
+  Beside beside_;
+};
+
+/// Leaves [first, last). Lines that are not the row's alone are loaded outside of the loop.
+template <class E, class Exp, class Keep = Nothing, class Beside = Nothing>
+HWY_INLINE void LeafSums(const Exp& exp, const RowLines<E>& row, std::int64_t first,
+                         std::int64_t last, Skipped y, VF shift, LeafTotals<E>& totals,
+                         Keep keep = {}, Beside beside = {}) {
+  LeafWalk<E, Exp, Keep, Beside> walk(exp, row, first, y, shift, totals, keep, beside);
+  const std::int64_t end = std::min(last * kBlock, row.lines());
+  const std::int64_t whole = std::min(end, row.end() / kLine<E>);
+  Line<E> z[kFour];
+  if (row.head != 0 && first == 0) {
+    for (int s = 0; s < kFour; ++s) z[s] = row.load_part(s);
+    walk.Take(z);
+  }
+  const E* from = row.at(walk.line);
+  for (; walk.line + kFour <= whole; from += kFour * kLine<E>) {
+    for (int s = 0; s < kFour; ++s) {
+      Ask(from + s * kLine<E>);
+      z[s] = Load(from + s * kLine<E>);
+    }
+    walk.Take(z);
+  }
+  if (walk.line < end) {
+    for (int s = 0; s < kFour; ++s) z[s] = row.load_part(walk.line + s);
+    walk.Take(z);
+  }
+  if (walk.line < row.lines()) walk.End(last, row.load_part(walk.line));
+  else walk.End(last);
 }
 
 /// S = sum over j != y of exp(z_j - reference), the leaves one after the other: one stream.
 template <class E, class Exp>
-HWY_NOINLINE float RowSum(const Exp& exp, const RowLines<E>& row, std::int64_t y, float reference) {
-  const VF shift = hn::Set(F32(), reference);
-  Line<E> total = Filled<E>(0);
-  for (std::int64_t k = 0; k < row.leaves(); ++k) {
-    AddTo(total, LeafSum(exp, row, k, y, shift));
-  }
-  return SumOfLine(total);
+HWY_NOINLINE float RowSum(const Exp& exp, const RowLines<E>& row, std::int64_t y, float reference,
+                          LeafTotals<E>& totals) {
+  totals.prepare(row.leaves());
+  LeafSums(exp, row, 0, row.leaves(), Skipped(row, y), hn::Set(F32(), reference), totals);
+  return SumOfLine(totals.sum(0, row.leaves()));
 }
 
 }  // namespace HWY_NAMESPACE

@@ -48,6 +48,8 @@ ErrorBudget online_budget(const Problem& p, const HighwayRung& rung) {
   const double exp_rel = p.unit == Unit::perplexity ? std::max(kHighwayExp, kLibmExp) : kHighwayExp;
   ErrorBudget b = accurate_budget(p, exp_rel, kLibmLog);
   b.online = true;
+  b.order = SumOrder::blocked;  // four leaves below one maximum, then the next four
+  b.block = 4 * kBlock;
   if (is_narrow(p.dtype) && takes_native(p, rung) && p.layout != Layout::bct) b.lanes = 32;
   return b;
 }
@@ -157,9 +159,12 @@ Kernel make_auto(const HighwayRung& rung, const HighwayTarget& target, const Ker
     on_the_ladder(w) ? body(as_native(w)) : safe_body_of<float>(target, w.op)(w);
   };
   k.f64 = [target](const RowView<double>& w) { safe_body_of<double>(target, w.op)(w); };
-  k.native = rung.body;
+  k.native = [body = rung.body, target](const NativeView& view) {
+    const bool ladder = view.target == nullptr && on_the_ladder(view.w);
+    (ladder ? body : safe_native_body_of(target, view.w.op))(view);
+  };
   k.takes_native = [rung](const Problem& p) {
-    return p.op == Op::ce && !beyond_rungs(p) && takes_native(p, rung);
+    return p.op != Op::ce || beyond_rungs(p) ? safe_widens(p) : takes_native(p, rung);
   };
   k.path = [rung, safe](const Problem& p) { return path_of(p, rung, safe); };
   k.uops_per_vector = [rung, safe](const Problem& p, bool) {
@@ -217,6 +222,20 @@ std::vector<Kernel> highway_rungs() {
     });
   }
   return kernels;
+}
+
+/// As the bodies of ladder.cpp and online.cpp are compiled: their code must not be asked here.
+std::vector<std::string> highway_rungs_of(const std::string& isa) {
+  std::vector<std::string> names = {"safe"};
+  if (isa == "scalar" || isa == "ssse3") return names;
+  const bool has_small = isa.starts_with("avx3") || isa.starts_with("avx10");
+  names.emplace_back("online");
+  for (const RungText& text : kRungs) {
+    if (text.name == std::string("small") && !has_small) continue;
+    names.emplace_back(text.name);
+  }
+  names.emplace_back("auto");
+  return names;
 }
 
 std::vector<Kernel> highway_auto() {

@@ -24,11 +24,6 @@ namespace xent {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class T>
-void SafeBody(const RowView<T>& w) {
-  SafeRows<T>(w).Run();
-}
-
 struct OwnExp {
   template <class D>
   HWY_INLINE hn::Vec<D> operator()(D d, hn::Vec<D> x) const { return Exp(d, x); }
@@ -57,8 +52,9 @@ void SafeOps(void* out) {
   auto& t = *static_cast<HighwayTarget*>(out);
   t.isa = hwy::TargetName(HWY_TARGET);
   t.fma = HWY_NATIVE_FMA != 0;
-  t.body_f32 = &SafeBody<float>;
-  t.body_f64 = &SafeBody<double>;
+  t.body_f32 = &RunRows<SafeRows<float>, float>;
+  t.body_f64 = &RunRows<SafeRows<double>, double>;
+  t.body_native = &RunWidenedRows<SafeRows<float>>;
   t.exp_f32 = &OfArray<OwnExp, float>;
   t.exp_f64 = &OfArray<OwnExp, double>;
   t.log_f32 = &OfArray<OwnLog, float>;

@@ -14,6 +14,10 @@
 #include "hwy/highway.h"
 #include "impl/blocked_sum.h"
 
+/// Of a lambda that loops call for each vector: a call would send vectors through memory.
+#undef XENT_INLINED
+#define XENT_INLINED HWY_ATTR __attribute__((always_inline))
+
 HWY_BEFORE_NAMESPACE();
 namespace xent {
 namespace HWY_NAMESPACE {
@@ -50,6 +54,11 @@ class Step {
     if (Has(i)) hn::StoreU(x, Tag<T>(), row + At(i));
     else StoreRest(x, row, i);
   }
+  /// The same, or if `streamed` past the caches, of a row that begins with a cache line.
+  HWY_INLINE void Put(VecOf<T> x, T* row, std::size_t i, bool streamed) const {
+    if (streamed && Has(i)) hn::Stream(x, Tag<T>(), row + At(i));
+    else Store(x, row, i);
+  }
   /// x, beyond the row's end `other`.
   HWY_INLINE VecOf<T> Within(VecOf<T> x, T other, std::size_t i) const {
     if (Has(i)) return x;
@@ -57,6 +66,8 @@ class Step {
     const auto in = hn::FirstN(d, static_cast<std::size_t>(Left(i)));
     return hn::IfThenElse(in, x, hn::Set(d, other));
   }
+  /// Asks for the row's line that begins here, for the core's second cache.
+  HWY_INLINE void Prefetch(const T* row) const { __builtin_prefetch(row + j_, 0, 2); }
   /// x with `value` at element y, which need not be one of these.
   HWY_INLINE VecOf<T> Replaced(VecOf<T> x, std::int64_t y, T value, std::size_t i) const {
     const Tag<T> d;
@@ -64,10 +75,6 @@ class Step {
     if (lane < 0 || lane >= kWidth) return x;
     const auto here = hn::Eq(hn::Iota(d, T(0)), hn::Set(d, static_cast<T>(lane)));
     return hn::IfThenElse(here, hn::Set(d, value), x);
-  }
-  /// The last of a run of BlockedSum.
-  HWY_INLINE bool EndsRun() const {
-    return j_ % (kLanes<T> * kBlock) == kLanes<T> * (kBlock - 1);
   }
 
  private:
@@ -95,56 +102,86 @@ class Step {
   std::int64_t v_;
 };
 
+/// f(step) for the elements from j to `end`, j the first of a step. Whole steps have a copy of f in
+/// which the row's end is nowhere near.
+template <class T, class F>
+HWY_INLINE void ForSteps(std::int64_t j, std::int64_t end, const F& f) {
+  for (; j + kLanes<T> <= end; j += kLanes<T>) f(Step<T>(j, j + kLanes<T>));
+  if (j < end) f(Step<T>(j, end));
+}
+
+/// f(from, to) for the runs of BlockedSum that a row of v elements has.
+template <class T, class F>
+HWY_INLINE void ForRuns(std::int64_t v, const F& f) {
+  constexpr std::int64_t run = kLanes<T> * kBlock;
+  for (std::int64_t from = 0; from < v; from += run) f(from, std::min(from + run, v));
+}
+
 /// BlockedSum of vectors.
 template <class T>
 class VectorSum {
  public:
   HWY_INLINE VectorSum() {
-    for (std::size_t i = 0; i < Parts<T>(); ++i) run_[i] = total_[i] = hn::Zero(Tag<T>());
+    for (std::size_t i = 0; i < Parts<T>(); ++i) run_[i] = hn::Zero(Tag<T>());
   }
   /// Part i of a step; what lies beyond the row's end is not added.
   HWY_INLINE void Add(const Step<T>& step, std::size_t i, VecOf<T> x) {
     run_[i] = hn::Add(run_[i], step.Within(x, T(0), i));
-    if (i + 1 == Parts<T>() && step.EndsRun()) EndRun();
   }
-  HWY_INLINE T Value() {
-    EndRun();
+  /// A run in which the other sum has the same terms.
+  HWY_INLINE void TakeRun(const VectorSum& other) {
+    for (std::size_t i = 0; i < Parts<T>(); ++i) run_[i] = other.run_[i];
+  }
+  HWY_INLINE void EndRun() {
+    std::size_t level = 0;
+    for (std::int64_t n = runs_++; n & 1; n >>= 1, ++level) AddTo(run_, waiting_[level]);
+    for (std::size_t i = 0; i < Parts<T>(); ++i) {
+      waiting_[level][i] = run_[i];
+      run_[i] = hn::Zero(Tag<T>());
+    }
+  }
+  HWY_INLINE T Value() const {
+    VecOf<T> all[Parts<T>()];
+    for (std::size_t i = 0; i < Parts<T>(); ++i) all[i] = hn::Zero(Tag<T>());
+    std::size_t level = 0;
+    for (std::int64_t n = runs_; n != 0; n >>= 1, ++level) {
+      if (n & 1) AddTo(all, waiting_[level]);
+    }
     T lane[kLanes<T>];
     for (std::size_t i = 0; i < Parts<T>(); ++i) {
-      hn::StoreU(total_[i], Tag<T>(), lane + i * hn::MaxLanes(Tag<T>()));
+      hn::StoreU(all[i], Tag<T>(), lane + i * hn::MaxLanes(Tag<T>()));
     }
     return sum_of_lanes(lane);
   }
 
  private:
-  HWY_INLINE void EndRun() {
-    for (std::size_t i = 0; i < Parts<T>(); ++i) {
-      total_[i] = hn::Add(total_[i], run_[i]);
-      run_[i] = hn::Zero(Tag<T>());
-    }
+  HWY_INLINE static void AddTo(VecOf<T>* sum, const VecOf<T>* x) {
+    for (std::size_t i = 0; i < Parts<T>(); ++i) sum[i] = hn::Add(sum[i], x[i]);
   }
   VecOf<T> run_[Parts<T>()];
-  VecOf<T> total_[Parts<T>()];
+  std::int64_t runs_ = 0;
+  VecOf<T> waiting_[kLevels][Parts<T>()];  ///< as in PairwiseTotals
 };
 
 /// The sum of f(step, i) over a row.
 template <class T, class F>
-HWY_INLINE T SumOver(std::int64_t v, F f) {
+HWY_INLINE T SumOver(std::int64_t v, const F& f) {
   VectorSum<T> sum;
-  for (std::int64_t j = 0; j < v; j += kLanes<T>) {
-    const Step<T> step(j, v);
-    for (std::size_t i = 0; i < Parts<T>(); ++i) sum.Add(step, i, f(step, i));
-  }
+  ForRuns<T>(v, [&](std::int64_t from, std::int64_t to) XENT_INLINED {
+    ForSteps<T>(from, to, [&](const Step<T>& step) XENT_INLINED {
+      for (std::size_t i = 0; i < Parts<T>(); ++i) sum.Add(step, i, f(step, i));
+    });
+    sum.EndRun();
+  });
   return sum.Value();
 }
 
-/// row_j = f(step, i); f may read the elements that it replaces.
+/// row_j = f(step, i), as Step::Put has it; f may read the elements that it replaces.
 template <class T, class F>
-HWY_INLINE void FillRow(T* row, std::int64_t v, F f) {
-  for (std::int64_t j = 0; j < v; j += kLanes<T>) {
-    const Step<T> step(j, v);
-    for (std::size_t i = 0; i < Parts<T>(); ++i) step.Store(f(step, i), row, i);
-  }
+HWY_INLINE void FillRow(T* row, std::int64_t v, const F& f, bool streamed = false) {
+  ForSteps<T>(0, v, [&](const Step<T>& step) XENT_INLINED {
+    for (std::size_t i = 0; i < Parts<T>(); ++i) step.Put(f(step, i), row, i, streamed);
+  });
 }
 
 }  // namespace HWY_NAMESPACE

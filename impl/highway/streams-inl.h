@@ -8,7 +8,6 @@
 #endif
 
 #include <cstdint>
-#include <vector>
 
 #include "hwy/highway.h"
 #include "impl/highway/row_sums-inl.h"
@@ -19,100 +18,106 @@ namespace xent {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Totals of a row's leaves, kept between rows.
-template <class E>
-class LeafTotals {
- public:
-  void prepare(std::int64_t leaves) {
-    const auto floats = static_cast<std::size_t>(leaves * kFloats);
-    if (totals_.size() < floats) totals_.resize(floats);
-  }
-  HWY_INLINE void put(std::int64_t leaf, const Line<E>& x) {
-    float* const to = totals_.data() + leaf * kFloats;
-    for (int i = 0; i < Line<E>::kParts; ++i) {
-      hn::StoreU(x.part[i], F32(), to + i * Line<E>::kLanesOfPart);
-    }
-  }
-  /// One after the other.
-  HWY_INLINE float sum(std::int64_t leaves) const {
-    Line<E> total = Filled<E>(0);
-    for (std::int64_t k = 0; k < leaves; ++k) {
-      Line<E> x;
-      for (int i = 0; i < Line<E>::kParts; ++i) {
-        x.part[i] = hn::LoadU(F32(), totals_.data() + k * kFloats + i * Line<E>::kLanesOfPart);
-      }
-      AddTo(total, x);
-    }
-    return SumOfLine(total);
-  }
-
- private:
-  static constexpr std::int64_t kFloats = kLine<E>;
-  std::vector<float> totals_;
-};
-
 /// Concurrent streams of a long row: each walks its own stretch of leaves.
-inline constexpr std::int64_t kStreams = kFour;
+inline constexpr int kStreams = kFour;
+/// The least leaves of a stretch for which that pays.
+inline constexpr std::int64_t kShortestStretch = 4;
+/// A long stretch has an odd number of leaves of 1 KiB: lines at one place of the four stretches
+/// are then in four places of a page, and of a cache.
+HWY_INLINE std::int64_t Odd(std::int64_t leaves) {
+  return leaves < 16 ? leaves : leaves - (leaves + 1) % 2;
+}
+
 /// Leaves of each of the stretches of a row that its streams walk; 0: it is too short for them.
 template <class E>
 HWY_INLINE std::int64_t LeavesOfStream(const RowLines<E>& row) {
   // A leaf that ends within a line needs all of that line.
   const std::int64_t spare = row.head == 0 ? 0 : kLine<E>;
-  return (row.v - spare) / kLeaf<E> / kStreams;
+  const std::int64_t each = (row.v - spare) / kLeaf<E> / kStreams;
+  return each < kShortestStretch ? 0 : Odd(each);
 }
 
-/// Leaves l, each + l, 2 each + l, ... of a row without y, four lines at a time, one of each.
-/// `beside(i)` is called with every i-th lines, `keep(at, e)` with every line's exponentials. What
-/// the ends of the stretches ask for ahead is where the next row's begin, `stride` bytes on; the
-/// last one's is the rest of this row.
-template <class E, class Exp, class Beside, class Keep>
-HWY_INLINE void LeafOfEachStream(const Exp& exp, const RowLines<E>& row, std::int64_t each,
-                                 std::int64_t l, Skipped y, VF shift, std::int64_t stride,
-                                 LeafTotals<E>& totals, Beside beside, Keep keep) {
-  const std::int64_t step = each * kBlock;
-  const std::int64_t first = l * kBlock;
-  const E* const base = row.base + first * kLine<E>;
-  const std::int64_t of_y = y.line < 0 ? -1 : y.line % step - first;
-  Line<E> run[kStreams];
-  for (std::int64_t s = 0; s < kStreams; ++s) run[s] = Filled<E>(0);
-  if (row.head != 0) {
-    for (std::int64_t s = 0; s < kStreams; ++s) {
-      const std::int64_t line = first + s * step;
-      const E* const at = base + s * step * kLine<E>;
-      const Line<E> z = s + l == 0 ? LoadOnly(at, row.head, kLine<E>) : Load(at);
-      const Line<E> e = ExpOf(exp, z, shift);
-      keep(line, e);
-      AddTo(run[s], Only(Without(e, line, y), row.head, kLine<E>));
-    }
-    beside(0);
+/// Four stretches of `each` leaves of a row from its first on, a line of each at a time: totals of
+/// sum exp(z_j - shift) without y. `keep(line, e)` is called with every line's exponentials.
+template <class E, class Exp, class Keep>
+class StreamWalk {
+ public:
+  HWY_INLINE StreamWalk(const Exp& exp, const RowLines<E>& row, std::int64_t each, Skipped y,
+                        VF shift, LeafTotals<E>& totals, Keep keep)
+      : exp_(exp), row_(row), each_(each), step_(each * kBlock), y_(y), shift_(shift), seam_(row),
+        totals_(totals), keep_(keep) {
+    of_y_ = y.line < 0 || y.line >= kStreams * step_ ? -1 : y.line % step_;
+    for (int s = 0; s < kFour; ++s) run_[s] = Filled<E>(0);
   }
-  const std::int64_t half = kBlock / 2;
-  for (std::int64_t part = 0; part < 2; ++part) {
-    const std::int64_t on = part == 1 && l == each - 1 ? kAhead + stride : kAhead;
-    for (std::int64_t i = part * half + (part == 0 && row.head != 0 ? 1 : 0);
-         i < (part + 1) * half; ++i) {
-      Line<E> e[kStreams];
-      for (std::int64_t s = 0; s < kStreams; ++s) {
-        const E* const at = base + (s * step + i) * kLine<E>;
-        Ask(at, s == kStreams - 1 ? kAhead : on);
-        e[s] = Load(at);
+  /// Lines i of the stretches, which are a leaf's first; the others' are next. All but the last
+  /// stretch ask for what is `ahead` bytes on.
+  HWY_INLINE void TakeFirst(std::int64_t i, std::int64_t ahead) {
+    Line<E> e[kFour];
+    Exps(i, ahead, e);
+    for (int s = 0; s < kFour; ++s) {
+      const Line<E> next = seam_.Cross(run_[s], e[s]);
+      if (i > 0) totals_.put(s * each_ + i / kBlock - 1, run_[s]);
+      run_[s] = next;
+    }
+  }
+  HWY_INLINE void Take(std::int64_t i, std::int64_t ahead) {
+    Line<E> e[kFour];
+    Exps(i, ahead, e);
+    for (int s = 0; s < kFour; ++s) AddTo(run_[s], e[s]);
+  }
+  HWY_INLINE void End() {
+    for (int s = 0; s < kFour; ++s) {
+      if (row_.head != 0) {
+        const std::int64_t line = (s + 1) * step_;
+        seam_.Cross(run_[s], Without(ExpOf(exp_, Load(row_.at(line)), shift_), line, y_));
       }
-      ExpOf(exp, e, shift);
-      for (std::int64_t s = 0; s < kStreams; ++s) keep(first + s * step + i, e[s]);
-      if (HWY_UNLIKELY(i == of_y)) LeaveOut(e, first + i, step, y);
-      for (std::int64_t s = 0; s < kStreams; ++s) AddTo(run[s], e[s]);
+      totals_.put((s + 1) * each_ - 1, run_[s]);
+    }
+  }
+
+ private:
+  HWY_INLINE void Exps(std::int64_t i, std::int64_t ahead, Line<E> (&e)[kFour]) {
+    for (int s = 0; s < kFour; ++s) {
+      const E* const at = row_.at(s * step_ + i);
+      Ask(at, s == kFour - 1 ? kAhead : ahead);
+      e[s] = HWY_UNLIKELY(s + i == 0) ? row_.load(0) : Load(at);
+    }
+    ExpOf(exp_, e, shift_);
+    for (int s = 0; s < kFour; ++s) keep_(s * step_ + i, e[s]);
+    if (HWY_UNLIKELY(i == of_y_)) LeaveOut(e, i, step_, y_);
+  }
+
+  const Exp& exp_;
+  RowLines<E> row_;
+  std::int64_t each_, step_;
+  Skipped y_;
+  std::int64_t of_y_;  ///< where it is one of four
+  VF shift_;
+  Seam<E> seam_;
+  Line<E> run_[kFour];
+  LeafTotals<E>& totals_;
+  Keep keep_;
+};
+
+/// Totals of leaves [0, 4 each). `beside(i)` is called after every i-th lines. What the ends of the
+/// stretches ask for ahead is where the next row's begin, `stride` bytes on; the last one's is the
+/// rest of this row.
+template <class E, class Exp, class Keep = Nothing, class Beside = Nothing>
+HWY_INLINE void StreamSums(const Exp& exp, const RowLines<E>& row, std::int64_t each, Skipped y,
+                           VF shift, std::int64_t stride, LeafTotals<E>& totals, Keep keep = {},
+                           Beside beside = {}) {
+  StreamWalk<E, Exp, Keep> walk(exp, row, each, y, shift, totals, keep);
+  std::int64_t i = 0;
+  for (std::int64_t l = 0; l < each; ++l) {
+    const std::int64_t ahead = (each - l) * kBlock * 64 <= kAhead ? kAhead + stride : kAhead;
+    walk.TakeFirst(i, ahead);
+    beside(i);
+    for (const std::int64_t end = i + kBlock; ++i < end;) {
+      walk.Take(i, ahead);
       beside(i);
     }
   }
-  for (std::int64_t s = 0; s < kStreams; ++s) {
-    if (row.head != 0) {
-      const std::int64_t line = first + s * step + kBlock;
-      const Line<E> e = ExpOf(exp, Load(row.base + line * kLine<E>), shift);
-      keep(line, e);
-      AddTo(run[s], Only(Without(e, line, y), 0, row.head));
-    }
-    totals.put(s * each + l, run[s]);
-  }
+  walk.End();
 }
 
 /// RowSum with the same bits.
@@ -120,18 +125,15 @@ template <class E, class Exp>
 HWY_NOINLINE float RowSumInStreams(const Exp& exp, const RowLines<E>& row, std::int64_t y,
                                    float reference, std::int64_t stride, LeafTotals<E>& totals) {
   const std::int64_t each = LeavesOfStream(row);
-  if (each == 0) return RowSum(exp, row, y, reference);
+  if (each == 0) return RowSum(exp, row, y, reference, totals);
   const VF shift = hn::Set(F32(), reference);
   totals.prepare(row.leaves());
   const Skipped skipped(row, y);
-  for (std::int64_t l = 0; l < each; ++l) {
-    LeafOfEachStream(exp, row, each, l, skipped, shift, stride, totals, [](std::int64_t) {},
-                     [](std::int64_t, const Line<E>&) {});
+  StreamSums(exp, row, each, skipped, shift, stride, totals);
+  if (kStreams * each < row.leaves()) {
+    LeafSums(exp, row, kStreams * each, row.leaves(), skipped, shift, totals);
   }
-  for (std::int64_t k = kStreams * each; k < row.leaves(); ++k) {
-    totals.put(k, LeafSum(exp, row, k, y, shift));
-  }
-  return totals.sum(row.leaves());
+  return SumOfLine(totals.sum(0, row.leaves()));
 }
 
 }  // namespace HWY_NAMESPACE

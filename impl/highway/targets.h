@@ -22,6 +22,9 @@ struct HighwayTarget {
   /// The operations without a softmax.
   void (*classes_f32)(const RowView<float>&) = nullptr;
   void (*classes_f64)(const RowView<double>&) = nullptr;
+  /// Of matrices of bf16, f16 and f32, with the bits of body_f32 and classes_f32.
+  void (*body_native)(const NativeView&) = nullptr;
+  void (*classes_native)(const NativeView&) = nullptr;
   ArrayFunction<float> exp_f32 = nullptr;  ///< for x <= 0
   ArrayFunction<double> exp_f64 = nullptr;
   ArrayFunction<float> log_f32 = nullptr;
@@ -41,6 +44,10 @@ template <>
 SafeBody<float> safe_body_of<float>(const HighwayTarget&, Op);
 template <>
 SafeBody<double> safe_body_of<double>(const HighwayTarget&, Op);
+using SafeNativeBody = void (*)(const NativeView&);
+SafeNativeBody safe_native_body_of(const HighwayTarget&, Op);
+/// Matrices that these widen to rows of binary32: one at least of 16 bits, none of f64.
+bool safe_widens(const Problem&);
 
 /// Every instruction set that was compiled and that this processor has, best first.
 const std::vector<HighwayTarget>& highway_targets();

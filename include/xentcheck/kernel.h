@@ -170,7 +170,7 @@ enum {
   XENTCHECK_SUM_SEQUENTIAL = 1,
   XENTCHECK_SUM_LANES = 2,
   XENTCHECK_SUM_BLOCKED = 3, /* runs of `block`, then run totals, in each of `lanes` */
-  XENTCHECK_SUM_PAIRWISE = 4,
+  XENTCHECK_SUM_PAIRWISE = 4, /* runs of `block`, then a tree of totals, in each of `lanes` */
   XENTCHECK_SUM_COMPENSATED = 5,
   /* leaves of `lanes` * `block` elements, each `lanes` runs and a tree; of their totals number i
    * mod 32 in order, then a tree of these 32 */
