@@ -135,6 +135,8 @@ constexpr Factory kMutants[] = {
     mutant_cuda_first_block_nothing,
     mutant_cuda_last_block_empty,
     mutant_cuda_target_rewritten,
+    mutant_cuda_totals_unordered,
+    mutant_cuda_copies_unordered,
 };
 // clang-format on
 

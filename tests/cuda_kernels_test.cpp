@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "impl/cuda/budget.h"
+#include "impl/cuda/call.h"
 #include "impl/cuda/functions.cuh"
 #include "tests/impl_cases.h"
 
@@ -27,30 +28,36 @@ struct Way {
 
 /// The first is what the others are compared with.
 constexpr Way kByTarget[] = {
-    {"block", 0, false, 1}, {"block", 1, true, 2}, {"block", 5, false, 2}, {"warp", 0, true, 1},
-    {"warp", 3, false, 2},  {"split", 0, true, 2}, {"split", 7, false, 1}, {"auto", 2, true, 1}};
+    {"block", 0, false, 1},   {"block", 1, true, 2},   {"block", 5, false, 2},
+    {"warp", 0, true, 1},     {"warp", 3, false, 2},   {"split", 0, true, 2},
+    {"split", 7, false, 1},   {"auto", 2, true, 1},    {"cluster", 0, true, 1},
+    {"cluster", 3, false, 2}, {"cluster", 5, true, 2}, {"cluster", 7, false, 1}};
 constexpr Way kSafe[] = {{"safe", 0, false, 1}, {"safe", 5, true, 2}, {"safe", 3, false, 1}};
 constexpr Way kOnline[] = {
     {"online", 0, false, 1}, {"online", 5, true, 2}, {"online", 3, false, 1}};
 
-void expect_same_bits(std::span<const Way> ways, const std::string& problem) {
-  const TestCase c = moderate_case(problem);
+void expect_same_bits(std::span<const Way> ways, const TestCase& c) {
+  const std::string problem = to_text(c.problem);
   Output first;
   for (const Way& way : ways) {
     const Kernel& kernel = kernel_named(std::string("cuda-shim/") + way.kernel);
     if (!kernel.supports(c.problem)) {
-      EXPECT_STREQ(way.kernel, "warp");
+      EXPECT_STREQ(way.kernel, "warp") << problem;
       continue;
     }
     BindOptions options;
     options.offset_elements = way.offset;
-    options.in_place = way.in_place;
+    options.in_place = way.in_place && c.problem.wants_grad();
     options.threads = way.threads;
     const RunRecord record = run(kernel, c, options);
     ASSERT_TRUE(record.faults.none()) << kernel.name << " " << problem << record.faults.raised;
     if (&way == ways.data()) first = record.output;
     EXPECT_EQ(record.output, first) << kernel.name << " offset " << way.offset << " " << problem;
   }
+}
+
+void expect_same_bits(std::span<const Way> ways, const std::string& problem) {
+  expect_same_bits(ways, moderate_case(problem));
 }
 
 std::vector<std::int64_t> sizes() {
@@ -159,6 +166,35 @@ TEST(CudaFunctions, Edges) {
   EXPECT_EQ(cuda::tanh_accurate(-kInfinity), -1);
 }
 
+/// Several rows for each cluster, ignored ones and some that the target's logit does not serve;
+/// several blocks for a row, of which the last may have no leaf.
+TEST(CudaClusters, TakeRowAfterRow) {
+  for (const char* const problem :
+       {"op=ce n=12 v=4099 dir=fwdbwd dtype=bf16 ignore=-100",
+        "op=ce n=12 v=9001 dir=fwdbwd dtype=f32", "op=ce n=12 v=5003 dir=fwd dtype=f16",
+        "op=ce n=12 v=6143 dir=fwdbwd dtype=f16 ignore=-100 reduction=mean"}) {
+    TestCase c = moderate_case(problem);
+    for (const std::int64_t r : {0, 4, 5, 11}) {
+      if (const auto y = c.scored_class(r)) c.input.set(r * c.problem.v + *y, -1000);
+    }
+    expect_same_bits(kByTarget, c);
+  }
+}
+
+TEST(CudaClusters, HoldRowsThatEightBlocksHold) {
+  cuda::DeviceCall c;
+  c.n = 1;
+  const auto taken = [&](cuda::Element in, std::int64_t v) {
+    c.in = in;
+    c.v = v;
+    return cuda::refusal(cuda::Rung::cluster, c) == nullptr;
+  };
+  EXPECT_TRUE(taken(cuda::Element::f32, 442368));
+  EXPECT_FALSE(taken(cuda::Element::f32, 442369));
+  EXPECT_TRUE(taken(cuda::Element::bf16, 901120));
+  EXPECT_FALSE(taken(cuda::Element::f16, 901121));
+}
+
 TEST(CudaKernelsRefuse, WhatTheyDoNotTake) {
   const auto reason = [](const char* kernel, const char* problem) {
     return kernel_named(kernel).supports(parse_problem(problem)).reason;
@@ -168,6 +204,7 @@ TEST(CudaKernelsRefuse, WhatTheyDoNotTake) {
   EXPECT_NE(reason("cuda-shim/warp", "op=ce n=1 v=4097").find("4096"), std::string::npos);
   EXPECT_NE(reason("cuda-shim/split", "op=ce n=1 v=3 smoothing=0.1").find("option"),
             std::string::npos);
+  EXPECT_NE(reason("cuda-shim/cluster", "op=lse n=1 v=3").find("option"), std::string::npos);
   EXPECT_NE(reason("cuda-shim/block", "op=ce n=1000 v=1000").find("logits"), std::string::npos);
 }
 

@@ -304,7 +304,8 @@ bool differs_from_right(const Kernel& k, const TestCase& c) {
   const Kernel& right = kernel(referenced ? "scalar/referenced" : "scalar/safe");
   const RunRecord a = run(k, c);
   const RunRecord b = run(k, c);
-  EXPECT_TRUE(a.faults.raised.empty()) << k.name << ": " << a.faults.raised;
+  const bool stopped = k.name.ends_with("-unordered");  // by the shim, which tells the race
+  EXPECT_TRUE(a.faults.raised.empty() || stopped) << k.name << ": " << a.faults.raised;
   const bool outside = k.name == "mutant/stride-ignored" || k.name == "mutant/loss-past-end";
   EXPECT_TRUE(a.faults.written_outside.empty() || outside) << k.name;
   if (!(a.output == run(right, c).output)) return true;

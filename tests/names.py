@@ -11,7 +11,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = ("core", "impl", "oracle", "properties", "bench", "reports", "cli")
-TYPE = re.compile(r"^(?:template <[^>]*>\n)?(?:struct|class|enum class) (\w+)[^;{]*\{", re.M)
+TYPE = re.compile(r"^(?:template <[^>]*>\n)?(?:struct|class|enum class) (?:alignas\(\w+\) )?(\w+)"
+                  r"[^;{]*\{", re.M)
 
 
 def without_anonymous(text):

@@ -88,6 +88,9 @@ TEST(Device, TheCudaPluginAsksForWhatAProblemSays) {
     GTEST_SKIP() << "hosts are never built with AddressSanitizer";
   }
   const auto rungs = kernels("", "cuda.so");
+  for (const auto& [name, kernel] : rungs) {
+    EXPECT_NE(kernel.origin.find("unproven on hardware"), std::string::npos) << name;
+  }
   for (const char* text : kEveryOption) {
     const TestCase c = moderate_case(text);
     int taken = 0;

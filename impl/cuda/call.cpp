@@ -29,7 +29,12 @@ const char* refusal(Rung rung, const DeviceCall& c) {
   if (rung == Rung::split && c.n * leaves >= std::int64_t{1} << 26) {
     return "so many rows: block and warp are for them";
   }
-  if ((rung == Rung::split || rung == Rung::online) && !plain(c)) {
+  if (rung == Rung::cluster && leaves > kMostClusterBlocks * most_slice_leaves(c.in)) {
+    return c.in == Element::f32 ? "v above 442368" : "v above 901120";
+  }
+  const bool only_plain =
+      rung == Rung::split || rung == Rung::online || rung == Rung::cluster;
+  if (only_plain && !plain(c)) {
     return "an option beside class weights, zloss and ignored rows";
   }
   return nullptr;

@@ -16,6 +16,10 @@ enum class Scale : std::uint8_t { nats, bits, perplexity };
 
 enum class Rung : std::uint8_t { safe, online, warp, block, split, cluster, automatic };
 
+/// Of `cluster`: the most blocks of a row, and the most leaves that a block's memory holds.
+inline constexpr int kMostClusterBlocks = 8;
+constexpr int most_slice_leaves(Element e) { return e == Element::f32 ? 27 : 55; }
+
 /// Numbers of any type on the device; null: not given.
 struct Numbers {
   const void* data = nullptr;

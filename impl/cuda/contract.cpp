@@ -1,27 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "impl/cuda/contract.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
-#include "impl/cuda/budget.h"
 #include "impl/row_formulas.h"
 
 namespace xent::cuda {
 namespace {
 
 constexpr RungText kRungs[] = {
-    {Rung::safe, "safe", "a block a row, below its maximum, three passes"},
-    {Rung::online, "online",
+    {Rung::safe, Form::maximum, "safe", "a block a row, below its maximum, three passes"},
+    {Rung::online, Form::running_maximum, "online",
      "a block a row, each leaf below its own maximum, one pass and the gradient"},
-    {Rung::warp, "warp",
+    {Rung::warp, Form::target, "warp",
      "a warp a row of at most 4096, in registers, relative to the target's logit"},
-    {Rung::block, "block",
+    {Rung::block, Form::target, "block",
      "a block a row, relative to the target's logit, one pass and the gradient"},
-    {Rung::split, "split",
+    {Rung::split, Form::target, "split",
      "a warp a leaf of any row, sums merged in order, relative to the target's logit"},
-    {Rung::automatic, "auto", "warp, block or split, by what is asked"},
+    {Rung::cluster, Form::target, "cluster",
+     "a cluster of blocks a row, copied once to shared memory, relative to the target's logit"},
+    {Rung::automatic, Form::target, "auto", "warp, block or split, by what is asked"},
 };
+
+/// The option that no rung takes, as a problem writes it.
+std::optional<std::string> beyond_cuda(const Problem& p) {
+  if (p.dialect != "math") return "dialect=" + p.dialect;
+  if (!operation(p.op)) return "op=" + std::string(name(p.op));
+  if (!element(p.dtype)) return "dtype=" + std::string(name(p.dtype));
+  if (!element(p.output_dtype())) return "out=" + std::string(name(p.output_dtype()));
+  if (p.accumulate && *p.accumulate != DType::f32) {
+    return "acc=" + std::string(name(*p.accumulate));
+  }
+  if (p.dir == Dir::hvp) return "dir=hvp";
+  if (p.layout == Layout::bct) return "layout=bct";
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::span<const RungText> rungs() { return kRungs; }
 
 std::optional<Operation> operation(Op op) {
   switch (op) {
@@ -43,24 +64,6 @@ std::optional<Element> element(DType d) {
     default: return std::nullopt;
   }
 }
-
-/// The option that no rung takes, as a problem writes it.
-std::optional<std::string> beyond_cuda(const Problem& p) {
-  if (p.dialect != "math") return "dialect=" + p.dialect;
-  if (!operation(p.op)) return "op=" + std::string(name(p.op));
-  if (!element(p.dtype)) return "dtype=" + std::string(name(p.dtype));
-  if (!element(p.output_dtype())) return "out=" + std::string(name(p.output_dtype()));
-  if (p.accumulate && *p.accumulate != DType::f32) {
-    return "acc=" + std::string(name(*p.accumulate));
-  }
-  if (p.dir == Dir::hvp) return "dir=hvp";
-  if (p.layout == Layout::bct) return "layout=bct";
-  return std::nullopt;
-}
-
-}  // namespace
-
-std::span<const RungText> rungs() { return kRungs; }
 
 DeviceCall call_of(const Problem& p) {
   DeviceCall c;
@@ -104,8 +107,9 @@ Support takes(Rung rung, const Problem& p) {
 }
 
 ErrorBudget budget_of(Rung rung, const Problem& p) {
-  if (rung == Rung::safe) return device_budget(p, Form::maximum);
-  return device_budget(p, rung == Rung::online ? Form::running_maximum : Form::target);
+  const auto text = std::find_if(std::begin(kRungs), std::end(kRungs),
+                                 [&](const RungText& t) { return t.rung == rung; });
+  return device_budget(p, text->form);
 }
 
 Promises promises_of(Rung) { return accurate_promises(); }

@@ -21,9 +21,18 @@ __global__ void exponentials_of(const float* x, float* y, std::size_t count) {
 
 }  // namespace
 
-const char* unusable() {
+const char* unusable(Rung rung) {
+  constexpr int kOfClusters = 9;
   cudaFuncAttributes known;
-  return text(cudaFuncGetAttributes(&known, exponentials_of));
+  const char* why = text(cudaFuncGetAttributes(&known, exponentials_of));
+  if (why != nullptr || rung != Rung::cluster) return why;
+  int device = 0, major = 0;
+  why = text(cudaGetDevice(&device));
+  if (why == nullptr) {
+    why = text(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+  }
+  if (why == nullptr && major < kOfClusters) why = "needs a device of compute capability 9.0";
+  return why;
 }
 
 const char* start(Rung rung, const DeviceCall& call, void* stream) {

@@ -9,8 +9,8 @@ namespace xent::cuda {
 
 // What needs nvcc, behind functions that do not. Errors are texts of CUDA's; null: none.
 
-/// Why the device here runs none of the kernels; null: it does.
-const char* unusable();
+/// Why the device here does not run the rung; null: it does.
+const char* unusable(Rung);
 /// Enqueues the call's kernels on a stream of CUDA's (cudaStream_t).
 const char* start(Rung, const DeviceCall&, void* stream);
 /// Until all work of the stream is done.

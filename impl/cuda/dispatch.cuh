@@ -3,6 +3,7 @@
 
 #include "impl/cuda/block.cuh"
 #include "impl/cuda/call.h"
+#include "impl/cuda/cluster.cuh"
 #include "impl/cuda/online.cuh"
 #include "impl/cuda/reduce.cuh"
 #include "impl/cuda/safe.cuh"
@@ -15,6 +16,9 @@ namespace xent::cuda {
 struct Threads {
   unsigned block = 512;  ///< 32 times 1, 2, 4, 8 or 16
   unsigned warps = 4;    ///< of a block of `warp` and `split`
+  /// Of shared memory that a block of `cluster` has, if 8 blocks are enough for the row: three
+  /// blocks a multiprocessor.
+  std::size_t slice_bytes = 70 * 1024;
 };
 
 template <class E>
@@ -74,6 +78,23 @@ void enqueue_split(const DeviceCall& c, const Threads& threads, Stream stream) {
   }
 }
 
+/// As few blocks a row as hold it.
+template <class E, class O, class Order = ClusterOrder>
+void enqueue_cluster(const DeviceCall& c, const Threads& threads, Stream stream) {
+  constexpr std::size_t leaf_bytes = kLeafVectors<E> * kVectorBytes;
+  const auto leaves = static_cast<unsigned>(leaves_of(c.v));
+  unsigned blocks = 1;
+  const auto each = [&] { return (leaves + blocks - 1) / blocks; };
+  while (blocks < kMostClusterBlocks && each() * leaf_bytes > threads.slice_bytes) blocks *= 2;
+  unsigned block = kWarp;
+  while (block < threads.block && block < 256 && block / kWarp < each()) block *= 2;
+  LaunchShape shape = {blocks, block, each() * leaf_bytes, blocks};
+  const auto kernel = &cluster_rows<E, O, Order>;
+  const std::int64_t most = clusters_at_once(kernel, shape);
+  shape.grid = blocks * static_cast<unsigned>(c.n < most ? c.n : most);
+  launch(kernel, shape, stream, c);
+}
+
 /// The rung that `automatic` takes: every one gives the same bits where it is plain.
 inline Rung chosen(const DeviceCall& c) {
   constexpr std::int64_t kFewRows = 264, kLongRows = 16 * kLeaf;
@@ -87,26 +108,34 @@ void enqueue_rows(Rung rung, const DeviceCall& c, const Threads& threads, Stream
     case Rung::warp: return enqueue_warp<E, O>(c, threads, stream);
     case Rung::block: return enqueue_block<E, O>(c, threads, stream);
     case Rung::split: return enqueue_split<E, O>(c, threads, stream);
+    case Rung::cluster: return enqueue_cluster<E, O>(c, threads, stream);
     case Rung::online: return launch_blocks(&online_rows<E, O>, 256, c, threads, stream);
     default: return launch_blocks(&safe_rows<E, O>, 512, c, threads, stream);
   }
 }
 
-/// The whole call, in the stream's order, nothing of it on the host. `refusal` must be null.
-inline void enqueue(Rung rung, const DeviceCall& c, const Threads& threads, Stream stream) {
-  const LaunchShape one = {1, threads.block};
+/// rows.operator()<E, O>() for the call's types, if it has rows, between what is done before and
+/// after them by a block of this many threads.
+template <class Rows>
+void enqueue_between(const DeviceCall& c, unsigned block, Stream stream, Rows rows) {
+  const LaunchShape one = {1, block};
   if (c.reduce == Reduce::mean) launch(&around_rows<true>, one, stream, c);
   const bool narrow = c.grad != nullptr && c.grad_type == c.in;
-  if (c.n > 0 && c.in == Element::f32) enqueue_rows<F32, F32>(rung, c, threads, stream);
+  if (c.n > 0 && c.in == Element::f32) rows.template operator()<F32, F32>();
   if (c.n > 0 && c.in == Element::bf16) {
-    narrow ? enqueue_rows<Bf16, Bf16>(rung, c, threads, stream)
-           : enqueue_rows<Bf16, F32>(rung, c, threads, stream);
+    narrow ? rows.template operator()<Bf16, Bf16>() : rows.template operator()<Bf16, F32>();
   }
   if (c.n > 0 && c.in == Element::f16) {
-    narrow ? enqueue_rows<F16, F16>(rung, c, threads, stream)
-           : enqueue_rows<F16, F32>(rung, c, threads, stream);
+    narrow ? rows.template operator()<F16, F16>() : rows.template operator()<F16, F32>();
   }
   if (c.reduce != Reduce::none && c.loss != nullptr) launch(&around_rows<false>, one, stream, c);
+}
+
+/// The whole call, in the stream's order, nothing of it on the host. `refusal` must be null.
+inline void enqueue(Rung rung, const DeviceCall& c, const Threads& threads, Stream stream) {
+  enqueue_between(c, threads.block, stream, [&]<class E, class O>() {
+    enqueue_rows<E, O>(rung, c, threads, stream);
+  });
 }
 
 }  // namespace xent::cuda

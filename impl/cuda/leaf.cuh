@@ -52,17 +52,24 @@ class Piece {
 
   /// Steps [step, step + kSteps) of leaf m, whichever there are.
   XENT_DEVICE void load(const RowOf<E>& row, std::int64_t m, int step, int lane) {
+    const typename E::Memory* const z = row.z + m * kLeaf;
+    load(row, m, step, lane, [z](int position) { return load_vector(z + position); });
+  }
+
+  /// The same with vectors from elsewhere: whole(position) is the one that begins at this element
+  /// of the leaf, asked for where all of it is in the row.
+  template <class Whole>
+  XENT_DEVICE void load(const RowOf<E>& row, std::int64_t m, int step, int lane, Whole whole) {
     begin_ = m * kLeaf;
     step_ = step;
     const std::int64_t left = row.v - begin_;
     size_ = left < kLeaf ? static_cast<int>(left) : kLeaf;
     readable_ = left < 2 * kLeaf ? static_cast<int>(left) : 2 * kLeaf;
     first_ = kPerVector * lane - row.past + step * kSlots;
-    const typename E::Memory* const z = row.z + begin_;
     XENT_UNROLL
     for (int k = 0; k < kVectors; ++k) {
       at_[k] = {};
-      if (in_row(position(k))) at_[k] = load_vector(z + position(k));
+      if (in_row(position(k))) at_[k] = whole(position(k));
     }
     if (begin_ + first_ < 0) at_[0] = load_edge<E>(row.z, first_, row.v);
     load_end(row);
@@ -71,7 +78,7 @@ class Piece {
     ends_inside_ = last && lane == 0 && row.past != 0 && beyond_ < size_;
     if (!ends_inside_) return;
     beyond_vector_ =
-        in_row(beyond_) ? load_vector(z + beyond_) : load_edge<E>(row.z, begin_ + beyond_, row.v);
+        in_row(beyond_) ? whole(beyond_) : load_edge<E>(row.z, begin_ + beyond_, row.v);
   }
 
   /// Adds exp(z_j - z_y) to the leaf's slots, without element y; where z_y is no number, something

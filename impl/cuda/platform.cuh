@@ -7,6 +7,7 @@
 //   XENT_DYNAMIC_SHARED(unsigned char, s);  the launch's shared_bytes of it
 //   launch(kernel, {grid, block, shared_bytes, cluster}, stream, arguments...)
 //   exp2_approx(x)                          2^x, see kExp2Ulps
+//   clusters_at_once(kernel, shape)         of a launch's clusters
 // Compile for the device without fast math and with -fmad=false: where a product is to be added
 // without rounding, the text says fmaf, and every kernel rounds alike.
 
@@ -61,22 +62,46 @@ struct LaunchShape {
   unsigned cluster = 1;
 };
 
-/// What the kernel is called with; an error shows in cudaGetLastError.
+/// A launch as CUDA has it. Errors show in cudaGetLastError.
+struct LaunchConfig {
+  cudaLaunchConfig_t config = {};
+  cudaLaunchAttribute cluster = {};
+
+  template <class... Parameters>
+  LaunchConfig(void (*kernel)(Parameters...), const LaunchShape& shape, Stream stream) {
+    constexpr std::size_t kWithoutAsking = 48 * 1024;
+    if (shape.shared_bytes > kWithoutAsking) {
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           static_cast<int>(shape.shared_bytes));
+    }
+    config.gridDim = dim3(shape.grid);
+    config.blockDim = dim3(shape.block);
+    config.dynamicSmemBytes = shape.shared_bytes;
+    config.stream = stream;
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim.x = shape.cluster;
+    cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
+    config.attrs = &cluster;
+    config.numAttrs = shape.cluster > 1 ? 1 : 0;
+  }
+  LaunchConfig(const LaunchConfig&) = delete;
+};
+
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, Stream stream,
             Arguments... arguments) {
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(shape.grid);
-  config.blockDim = dim3(shape.block);
-  config.dynamicSmemBytes = shape.shared_bytes;
-  config.stream = stream;
-  cudaLaunchAttribute cluster;
-  cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim.x = shape.cluster;
-  cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
-  config.attrs = &cluster;
-  config.numAttrs = shape.cluster > 1 ? 1 : 0;
-  cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...);
+  const LaunchConfig with(kernel, shape, stream);
+  cudaLaunchKernelEx(&with.config, kernel, static_cast<Parameters>(arguments)...);
+}
+
+/// How many clusters of the shape run at once, whatever its grid.
+template <class... Parameters>
+int clusters_at_once(void (*kernel)(Parameters...), const LaunchShape& shape) {
+  LaunchConfig with(kernel, shape, nullptr);
+  with.config.numAttrs = 1;
+  int count = 0;
+  cudaOccupancyMaxActiveClusters(&count, kernel, &with.config);
+  return count > 0 ? count : 1;
 }
 
 XENT_DEVICE float exp2_approx(float x) {
@@ -109,6 +134,12 @@ XENT_DEVICE void store_vector(void* at, const Vector& v) {
 
 #else
 
+/// Few, so that each has several rows.
+template <class... Parameters>
+int clusters_at_once(void (*)(Parameters...), const LaunchShape&) {
+  return 2;
+}
+
 /// The correctly rounded result moved by a pseudo-random number of ulps, a function of x.
 inline float exp2_approx(float x) {
   const auto y = static_cast<float>(std::exp2(static_cast<double>(x)));
@@ -140,3 +171,7 @@ inline void store_vector(void* at, const Vector& v) {
 #endif
 
 }  // namespace xent::cuda
+
+#ifdef __CUDACC__
+#include "impl/cuda/copies.cuh"
+#endif

@@ -40,7 +40,7 @@ int outcome(const char* error, xentcheck_message* m) {
 
 int supports(Rung rung, const xentcheck_problem* p, xentcheck_message* m) {
   return guarded(m, [&] {
-    if (const char* const why = unusable()) return complain(m, XENTCHECK_UNAVAILABLE, why);
+    if (const char* const why = unusable(rung)) return complain(m, XENTCHECK_UNAVAILABLE, why);
     const Support s = takes(rung, parse_problem(p->text));
     return s ? XENTCHECK_OK : complain(m, XENTCHECK_UNSUPPORTED, s.reason);
   });
@@ -128,7 +128,7 @@ struct Exported {
     ((I < rungs().size() ? kernels.push_back(kernel<I>()) : void()), ...);
     for (const xentcheck_kernel& k : kernels) pointers.push_back(&k);
     library = {sizeof library, XENTCHECK_ABI_MAJOR, XENTCHECK_ABI_MINOR,
-               "(not proven on hardware)", pointers.size(), pointers.data()};
+               "(unproven on hardware)", pointers.size(), pointers.data()};
   }
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "impl/cuda/budget.h"
+#include "impl/cuda/contract.h"
 #include "impl/cuda/dispatch.cuh"
 #include "impl/host_invocation.h"
 #include "impl/row_formulas.h"
@@ -18,31 +19,8 @@ namespace {
 
 /// A tenth of a microsecond each, and cases are many.
 constexpr std::int64_t kMostElements = 1 << 18;
-
-cuda::Element element(DType d) {
-  return d == DType::bf16 ? cuda::Element::bf16 : d == DType::f16 ? cuda::Element::f16
-                                                                  : cuda::Element::f32;
-}
-
-cuda::Operation operation(Op op) {
-  switch (op) {
-    case Op::lse: return cuda::Operation::lse;
-    case Op::nll: return cuda::Operation::nll;
-    case Op::entropy: return cuda::Operation::entropy;
-    case Op::cross_entropy: return cuda::Operation::cross_entropy;
-    case Op::kl: return cuda::Operation::kl;
-    default: return cuda::Operation::ce;
-  }
-}
-
-cuda::Divide divide(Denominator d) {
-  switch (d) {
-    case Denominator::rows: return cuda::Divide::rows;
-    case Denominator::sequence: return cuda::Divide::sequence;
-    case Denominator::number: return cuda::Divide::number;
-    default: return cuda::Divide::valid;
-  }
-}
+/// Whose blocks are half as large: fibers of short rows have little to do but meet.
+constexpr std::int64_t kManyRows = 5;
 
 cuda::DeviceCall device_call(const NativeView& view, std::vector<float>& workspace) {
   const RowView<float>& w = view.w;
@@ -65,11 +43,11 @@ cuda::DeviceCall device_call(const NativeView& view, std::vector<float>& workspa
   c.softcap = w.softcap;
   c.z_loss = w.z_loss;
   c.denominator = w.denominator_value;
-  c.in = element(view.in);
-  c.grad_type = element(view.out);
-  c.op = operation(w.op);
+  c.in = cuda::element(view.in).value();
+  c.grad_type = cuda::element(view.out).value();
+  c.op = cuda::operation(w.op).value();
   c.reduce = static_cast<cuda::Reduce>(w.reduction);
-  c.divide = divide(w.denominator);
+  c.divide = static_cast<cuda::Divide>(w.denominator);
   c.unit = static_cast<cuda::Scale>(w.unit);
   c.shift = w.shift;
   c.upstream_per_row = w.upstream_per_row;
@@ -77,8 +55,6 @@ cuda::DeviceCall device_call(const NativeView& view, std::vector<float>& workspa
   c.workspace = workspace.data();
   return c;
 }
-static_assert(static_cast<int>(Reduction::mean) == static_cast<int>(cuda::Reduce::mean) &&
-              static_cast<int>(Unit::perplexity) == static_cast<int>(cuda::Scale::perplexity));
 
 NativeView as_native(const RowView<float>& w) {
   NativeView view;
@@ -96,7 +72,7 @@ void run(std::uint64_t kernel, const FiberBody& body, const NativeView& view) {
   const std::size_t first_row = static_cast<std::size_t>(call.n > 0 ? call.v : 0);
   cuda::continue_schedule(kernel, {static_cast<const std::byte*>(view.input),
                                    first_row * size_of(view.in)});
-  body(call, view.w.threads > 1 ? 4 : 2);
+  body(call, (view.w.threads > 1 ? 4u : 2u) / (call.n < kManyRows ? 1 : 2));
 }
 
 bool takes_native(const Problem& p) {
@@ -104,45 +80,24 @@ bool takes_native(const Problem& p) {
   return working_dtype(p) == DType::f32 && (out == p.dtype || out == DType::f32);
 }
 
-/// And what the rung leaves out.
+/// And what the rung leaves out. Gradients of other types are staged.
 std::optional<std::string> beyond(const Problem& p, cuda::Rung rung) {
   if (auto option = beyond_fibers(p)) return option;
-  cuda::DeviceCall c;
-  c.op = operation(p.op);
-  c.n = p.n;
-  c.v = p.v;
-  c.smoothing = static_cast<float>(p.smoothing);
-  c.softcap = static_cast<float>(p.softcap);
-  c.scale = static_cast<float>(p.scale);
+  cuda::DeviceCall c = cuda::call_of(p);
   if (has_vector_targets(p)) c.target = &p;
   const char* const why = cuda::refusal(rung, c);
   return why == nullptr ? std::nullopt : std::optional<std::string>(why);
 }
 
-struct RungText {
-  const char* name;
-  const char* summary;
-  cuda::Rung rung;
-  cuda::Form form;
-};
+/// With few warps a block of a cluster has a leaf, else up to 4: the cluster's size must not show.
+std::size_t slice_bytes(unsigned warps) {
+  constexpr std::size_t kLeafBytes = 8 * 1024 + cuda::kVectorBytes;
+  return warps > 2 ? 4 * kLeafBytes : kLeafBytes;
+}
 
-constexpr RungText kRungs[] = {
-    {"safe", "a block a row, below its maximum, three passes", cuda::Rung::safe,
-     cuda::Form::maximum},
-    {"online", "a block a row, each leaf below its own maximum, one pass and the gradient",
-     cuda::Rung::online, cuda::Form::running_maximum},
-    {"warp", "a warp a row of at most 4096, in registers, relative to the target's logit",
-     cuda::Rung::warp, cuda::Form::target},
-    {"block", "a block a row, relative to the target's logit, one pass and the gradient",
-     cuda::Rung::block, cuda::Form::target},
-    {"split", "a warp a leaf of any row, sums merged in order, relative to the target's logit",
-     cuda::Rung::split, cuda::Form::target},
-    {"auto", "warp, block or split, by what is asked", cuda::Rung::automatic, cuda::Form::target},
-};
-
-Kernel make_rung(const RungText& text) {
+Kernel make_rung(const cuda::RungText& text) {
   const auto body = [rung = text.rung](const cuda::DeviceCall& c, unsigned warps) {
-    cuda::enqueue(rung, c, {warps * cuda::kWarp, warps / 2}, nullptr);
+    cuda::enqueue(rung, c, {warps * cuda::kWarp, (warps + 1) / 2, slice_bytes(warps)}, nullptr);
   };
   HostKernel k = on_fibers(std::string("cuda-shim/") + text.name, text.form, body);
   k.summary = std::string(text.summary) + "; CUDA threads as fibers";
@@ -192,7 +147,7 @@ HostKernel on_fibers(std::string name, cuda::Form form, FiberBody body) {
 
 std::vector<Kernel> cuda_shim_kernels() {
   std::vector<Kernel> kernels;
-  for (const RungText& text : kRungs) kernels.push_back(make_rung(text));
+  for (const cuda::RungText& text : cuda::rungs()) kernels.push_back(make_rung(text));
   return kernels;
 }
 

@@ -17,7 +17,7 @@ namespace xent {
 std::vector<Kernel> cuda_shim_kernels();
 
 /// Launches what a call asks for; `warps` is 4 where the problem may have several threads, else 2,
-/// so that a result which depends on a block's size shows.
+/// and half of that for many rows, so that a result which depends on a block's size shows.
 using FiberBody = std::function<void(const cuda::DeviceCall&, unsigned warps)>;
 
 /// A kernel of such a body: everything but summary and refusals. Its schedules depend on its name

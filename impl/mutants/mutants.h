@@ -142,6 +142,8 @@ Kernel mutant_cuda_tail_unguarded();
 Kernel mutant_cuda_first_block_nothing();
 Kernel mutant_cuda_last_block_empty();
 Kernel mutant_cuda_target_rewritten();
+Kernel mutant_cuda_totals_unordered();
+Kernel mutant_cuda_copies_unordered();
 
 /// A mutant with the budget, the promises and the operations of scalar/safe; no bodies yet.
 HostKernel mutant(std::string name, std::string summary, std::vector<std::string> killed_by);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -125,29 +126,30 @@ void wrong_rows(const DeviceCall c) {
   Defect::template after<O>(team, c, r, y);
 }
 
-template <class Defect>
-auto wrong_kernel(const DeviceCall& c) {
-  const bool narrow = c.grad != nullptr && c.grad_type == c.in;
-  switch (c.in) {
-    case Element::bf16:
-      return narrow ? &wrong_rows<Bf16, Bf16, Defect> : &wrong_rows<Bf16, F32, Defect>;
-    case Element::f16:
-      return narrow ? &wrong_rows<F16, F16, Defect> : &wrong_rows<F16, F32, Defect>;
-    default: return &wrong_rows<F32, F32, Defect>;
-  }
+/// The right kernel with something left out of ClusterOrder; blocks have a leaf each.
+template <class E, class O, class Order>
+void enqueue_unordered(const DeviceCall& c, unsigned threads) {
+  enqueue_cluster<E, O, Order>(c, {threads, 1, kLeafVectors<E> * kVectorBytes}, nullptr);
 }
+
+struct TotalsUnordered : ClusterOrder {
+  static void totals_are_there() {}
+};
+struct CopiesUnordered : ClusterOrder {
+  static unsigned parity(unsigned phase) { return ~phase & 1; }
+};
 
 template <class Defect>
 void enqueue_wrong(const DeviceCall& c, unsigned warps) {
   const unsigned threads = warps * kWarp;
   if (!has_reference(c)) return enqueue(Rung::safe, c, {threads, 1}, nullptr);
-  if (c.reduce == Reduce::mean) launch(&around_rows<true>, {1, kWarp}, nullptr, c);
-  if (c.n > 0) {
-    launch(wrong_kernel<Defect>(c), {static_cast<unsigned>(c.n), threads}, nullptr, c);
-  }
-  if (c.reduce != Reduce::none && c.loss != nullptr) {
-    launch(&around_rows<false>, {1, kWarp}, nullptr, c);
-  }
+  enqueue_between(c, kWarp, nullptr, [&]<class E, class O>() {
+    if constexpr (std::is_base_of_v<ClusterOrder, Defect>) {
+      enqueue_unordered<E, O, Defect>(c, threads);
+    } else {
+      launch(&wrong_rows<E, O, Defect>, {static_cast<unsigned>(c.n), threads}, nullptr, c);
+    }
+  });
 }
 
 template <class Defect>
@@ -193,6 +195,20 @@ Kernel mutant_cuda_target_rewritten() {
       "cuda-target-rewritten",
       "the target's gradient is made of the rounded p that was stored: p - 1 in 16 bits",
       {"grad.accurate"});
+}
+
+Kernel mutant_cuda_totals_unordered() {
+  return cuda_mutant<TotalsUnordered>(
+      "cuda-totals-unordered",
+      "blocks of a cluster add each other's totals before a barrier says that they are there",
+      {"loss.accurate", "grad.accurate"});
+}
+
+Kernel mutant_cuda_copies_unordered() {
+  return cuda_mutant<CopiesUnordered>(
+      "cuda-copies-unordered",
+      "bulk copies are waited for with the wrong parity: that of the phase before",
+      {"loss.accurate", "grad.accurate"});
 }
 
 }  // namespace xent

@@ -9,7 +9,7 @@ extern "C" int fake_cuda_is_stream(const void*);
 
 namespace xent::cuda {
 
-const char* unusable() { return nullptr; }
+const char* unusable(Rung) { return nullptr; }
 
 const char* start(Rung rung, const DeviceCall& call, void* stream) {
   if (fake_cuda_is_stream(stream) == 0) return "not the device's stream";

@@ -165,30 +165,15 @@ void Scheduler::check_mask(const Thread& t) const {
   fail(call_of(t) + ": lane " + std::to_string(lowest(gone)) + " has exited or never was");
 }
 
-std::uint64_t Scheduler::warp_call(WarpCall call, std::uint32_t mask, std::uint64_t value,
-                                   unsigned source, const Where& where) {
-  Thread& me = *self_;
-  me.call = call;
-  me.mask = mask;
-  me.value = value;
-  me.source = source;
-  me.where = where;
-  if ((mask >> me.lane & 1) == 0) {
+/// Its caller, its source, its mask.
+void Scheduler::check_call(const Thread& me) const {
+  if ((me.mask >> me.lane & 1) == 0) {
     fail(call_of(me) + ": lane " + std::to_string(me.lane) + " calls it, but is not in the mask");
   }
-  if ((mask >> source & 1) == 0) {
-    fail(call_of(me) + ": lane " + std::to_string(source) + " is read, but is not in the mask");
+  if ((me.mask >> me.source & 1) == 0) {
+    fail(call_of(me) + ": lane " + std::to_string(me.source) + " is read, but is not in the mask");
   }
   check_mask(me);
-  Warp& warp = *me.warp;
-  warp.waiting |= 1u << me.lane;
-  if ((warp.waiting & mask) != mask) {
-    suspend(Wait::warp, where);
-    return me.result;
-  }
-  complete(warp, mask);
-  suspend(Wait::none, where);
-  return me.result;
 }
 
 /// All lanes of the mask are there.

@@ -63,6 +63,7 @@ void Scheduler::begin(const LaunchShape& shape) {
   blockDim = {shape.block, 1, 1};
   gridDim = {shape.grid, 1, 1};
   random_state_ = seed_ + ++launches_ * 0xd1342543de82ef95u;
+  drawn_ = random();
   until_switch_ = 1;
 }
 
@@ -158,14 +159,14 @@ void Scheduler::unwind() {
 void Scheduler::stop() { throw Unwound{}; }
 
 Thread& Scheduler::pick() {
-  const std::uint64_t r = random();
+  const std::uint64_t r = std::exchange(drawn_, random());
   if (copies_.in_flight() && (r >> 8 & 7) == 0) copies_.land_one();
   while (ready_.empty() && copies_.in_flight()) copies_.land_one();
   if (ready_.empty()) fail(stuck());
   const std::size_t any = (r >> 32) * ready_.size() >> 32;
-  Thread*& drawn = (r & 255) < eager_ ? ready_.back() : ready_[any];
-  Thread& next = *drawn;
-  drawn = ready_.back();
+  const std::size_t at = (r & 255) < eager_ ? ready_.size() - 1 : any;
+  Thread& next = *ready_[at];
+  ready_[at] = ready_.back();
   ready_.pop_back();
   ++switches_;
   trace_ = (trace_ ^ (next.number + std::uint64_t{next.block->index} * kMaxBlock)) *

@@ -53,21 +53,21 @@ enum class WarpCall : std::uint8_t { sync, shuffle, vote };
 
 struct Warp;
 
-struct Thread {
+/// What every switch and shuffle touches comes first, in one line of the caches.
+struct alignas(64) Thread {
   Fiber fiber;
   unsigned number = 0;  ///< in its block
   unsigned lane = 0;
-  Block* block = nullptr;
-  Warp* warp = nullptr;
-  bool started = false;
-  Wait wait = Wait::none;
-  Where where;  ///< of the call that waits
-  // A call of the warp that waits:
-  WarpCall call = WarpCall::sync;
-  std::uint32_t mask = 0;
-  unsigned source = 0;  ///< the lane that is read
+  std::uint32_t mask = 0;  ///< of a call of the warp that waits, like the next four
+  unsigned source = 0;     ///< the lane that is read
   std::uint64_t value = 0;
   std::uint64_t result = 0;
+  WarpCall call = WarpCall::sync;
+  bool started = false;
+  Wait wait = Wait::none;
+  Block* block = nullptr;
+  Warp* warp = nullptr;
+  Where where;               ///< of the call that waits
   std::uint64_t groups = 0;  ///< of copies, committed
   Knowledge known;
 };
@@ -109,14 +109,14 @@ class Scheduler {
   void block_barrier(const Where&);
   void cluster_barrier(const Where&);
   /// The value of lane `source`, or the votes.
-  std::uint64_t warp_call(WarpCall, std::uint32_t mask, std::uint64_t value, unsigned source,
-                          const Where&);
+  [[gnu::always_inline]] std::uint64_t warp_call(WarpCall, std::uint32_t mask, std::uint64_t value,
+                                                 unsigned source, const Where&);
   /// Lets others run first, now and then.
   void maybe_switch() {
     if (--until_switch_ == 0) switch_now();
   }
   /// Until somebody calls release().
-  void suspend(Wait, const Where&);
+  [[gnu::always_inline]] void suspend(Wait, const Where&);
   [[noreturn]] void fail(const std::string& text) const;  ///< "block 3, thread 17: " and the text
 
   void release(Thread&);
@@ -148,6 +148,7 @@ class Scheduler {
 
   void on_exit(Thread&);
   void on_exit(const Block&) const;
+  void check_call(const Thread&) const;
   void check_mask(const Thread&) const;
   void complete(Warp&, std::uint32_t mask);
   void join(Warp&, std::uint32_t mask);
@@ -180,6 +181,7 @@ class Scheduler {
   std::uint64_t seed_ = 0;
   std::uint64_t launches_ = 0;
   std::uint64_t random_state_ = 0;
+  std::uint64_t drawn_ = 0;  ///< ahead, so that no switch waits for it
   std::uint64_t trace_ = 0;
   std::uint64_t switches_ = 0;
 };
@@ -193,6 +195,26 @@ inline void Scheduler::suspend(Wait wait, const Where& where) {
   resume(next);
   change(me.fiber, next.fiber);
   if (unwinding_) stop();
+}
+
+inline std::uint64_t Scheduler::warp_call(WarpCall call, std::uint32_t mask, std::uint64_t value,
+                                          unsigned source, const Where& where) {
+  Thread& me = *self_;
+  me.call = call;
+  me.mask = mask;
+  me.value = value;
+  me.source = source;
+  Warp& warp = *me.warp;
+  const std::uint32_t needed = 1u << me.lane | 1u << source;
+  if ((mask & needed) != needed || (mask & warp.exited) != 0) [[unlikely]] {
+    me.where = where;
+    check_call(me);
+  }
+  warp.waiting |= 1u << me.lane;
+  const bool last = (warp.waiting & mask) == mask;
+  if (last) me.where = where, complete(warp, mask);
+  suspend(last ? Wait::none : Wait::warp, where);
+  return me.result;
 }
 
 }  // namespace shim
