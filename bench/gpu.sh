@@ -5,10 +5,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-usage="usage: bench/gpu.sh [--dry-run] [--quick] [--out FOLDER] [--build FOLDER] [--python PYTHON]"
+usage="usage: bench/gpu.sh [--dry-run] [--quick] [--in-place] [--out FOLDER] [--build FOLDER] \
+[--python PYTHON]"
 help="$usage
   --dry-run  print the steps, run none
   --quick    two shapes, few samples, a reduced set of properties: some minutes
+  --in-place time the gradient over the logits as well, beside the limit of that
   --out      where results and report go (out/gpu)
   --build    the build folder (build/gpu)
   --python   whose PyTorch and Triton kernels are the peers (python3)
@@ -21,6 +23,7 @@ fail() {
 
 dry=no
 quick=no
+modes="fwd fused"
 out=out/gpu
 build=build/gpu
 python=python3
@@ -28,6 +31,7 @@ while [[ $# -gt 0 ]]; do
   case $1 in
     --dry-run) dry=yes ;;
     --quick) quick=yes ;;
+    --in-place) modes="fwd fused in-place" ;;
     --out | --build | --python)
       [[ $# -ge 2 ]] || fail "$1 needs a word; $usage"
       case $1 in --out) out=$2 ;; --build) build=$2 ;; *) python=$2 ;; esac
@@ -92,7 +96,7 @@ if [[ $quick == yes ]]; then
   sanitized="3x7 2x2049"
 fi
 bench=("$python" "$here/bench/gpu/bench.py" --library "$build/cuda.so"
-  --limits "$build/cuda_limits.so" --abi "$build")
+  --limits "$build/cuda_limits.so" --abi "$build" --modes "$modes")
 
 [[ $dry == yes ]] || mkdir -p "$out"
 step "${configure[@]}"

@@ -6,8 +6,10 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,6 +18,8 @@
 #include "cli/commands.h"
 #include "cli/judging.h"
 #include "cli/kernels.h"
+#include "cli/terminal.h"
+#include "core/error.h"
 #include "core/text.h"
 #include "impl/process/foreign.h"
 #include "oracle/exp_error.h"
@@ -23,6 +27,24 @@
 
 namespace xent {
 namespace {
+
+constexpr const char* kProblem = "exp dtype=f32";
+
+/// What a kernel answered with instead of a result.
+struct Raised : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <class F>
+auto ask(F f) {
+  try {
+    return f();
+  } catch (const GivenUp&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw Raised(e.what());
+  }
+}
 
 /// The binary32 arguments from +infinity down to the least positive one, then from -0 down to
 /// -infinity; +0 is looked at by itself.
@@ -69,11 +91,13 @@ class ExpSweep {
         found_(static_cast<std::size_t>((arguments.pieces() + kTask - 1) / kTask)) {}
 
   /// Where the kernel spoils the arithmetic of its thread, `why` says how, and nothing is certain.
+  /// What it raises in any thread comes through.
   ExpErrors run(int jobs, const std::string& name, std::string& why) {
     std::vector<std::thread> threads;
     for (int i = 1; i < jobs; ++i) threads.emplace_back([this] { work({}); });
     work(name);
     for (std::thread& t : threads) t.join();
+    if (raised_) std::rethrow_exception(raised_);
     ExpErrors all;
     for (const ExpErrors& e : found_) all.append(e);
     why = spoiled_;
@@ -81,8 +105,18 @@ class ExpSweep {
   }
 
  private:
-  /// With a name: shows the progress.
   void work(const std::string& name) {
+    try {
+      work_through(name);
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!raised_) raised_ = std::current_exception();
+      next_ = found_.size();
+    }
+  }
+
+  /// With a name: shows the progress.
+  void work_through(const std::string& name) {
     ProgressLine line;
     std::vector<float> x, y;
     for (std::size_t task; !stop_ && (task = next_++) < found_.size();) {
@@ -91,7 +125,7 @@ class ExpSweep {
       for (std::int64_t p = first; p < std::min(first + kTask, arguments_.pieces()); ++p) {
         arguments_.fill(p, x);
         y.assign(x.size(), std::numeric_limits<float>::quiet_NaN());
-        exp_.compute(x, y);
+        ask([&] { exp_.compute(x, y); });
         if (const std::string why = simd_tiers_unusable(); !why.empty()) return spoil(why);
         found_[task].append(exp_errors(x, y, budget_));
       }
@@ -112,13 +146,14 @@ class ExpSweep {
   std::atomic<std::size_t> next_ = 0;
   std::mutex mutex_;
   std::string spoiled_;
+  std::exception_ptr raised_;
 };
 
 ExpSpecials specials(const Exponential& exp) {
   constexpr float inf = std::numeric_limits<float>::infinity();
   const std::vector<float> x = {0, -inf, std::numeric_limits<float>::quiet_NaN()};
   std::vector<float> y(x.size());
-  exp.compute(x, y);
+  ask([&] { exp.compute(x, y); });
   return {y[0], y[1], y[2]};
 }
 
@@ -194,7 +229,7 @@ VerdictRow verdict_row(const ExponentialRow& e, const std::string& property,
   row.property = property;
   row.verdict = e.verdict;
   row.reason = trouble;
-  row.problem = "exp dtype=f32";
+  row.problem = kProblem;
   row.cases = 1;
   row.checks = e.inputs;
   row.worst.error_over_bound = e.maxima[0].high / e.declared_rel;
@@ -204,12 +239,16 @@ VerdictRow verdict_row(const ExponentialRow& e, const std::string& property,
 
 void without_figures(const Kernel& k, const std::string& property, Verdict verdict,
                      const std::string& why, Results& r) {
-  fmt::print("\n{} {}  {}\n", dim(name(verdict)), k.name, why);
+  const bool failed = verdict == Verdict::fail;
+  fmt::print("\n{} {}\n{}", failed ? bad(name(verdict)) : dim(name(verdict)), bold(k.name),
+             wrapped(why, 2));
   VerdictRow row;
   row.kernel = k.name;
   row.property = property;
   row.verdict = verdict;
   row.reason = why;
+  row.problem = kProblem;
+  if (failed) row.counterexample = Counterexample{{}, {}, row.problem, {}, why, 0};
   r.verdicts.push_back(std::move(row));
 }
 
@@ -261,8 +300,10 @@ PropertyInfo property_of(std::int64_t every) {
 /// Why nothing can be said of the kernel's exponential; empty: something can.
 std::string why_not(const Kernel& k) {
   if (!k.exponential.compute) return "shows no exponential of its own";
-  if (k.budget({}).accumulate != DType::f32) return "declares no error in binary32";
-  if (k.origin.ends_with(kOnDevice)) return k.supports({}).reason;
+  if (ask([&] { return k.budget({}); }).accumulate != DType::f32) {
+    return "declares no error in binary32";
+  }
+  if (k.origin.ends_with(kOnDevice)) return ask([&] { return k.supports({}); }).reason;
   return {};
 }
 
@@ -272,7 +313,7 @@ void certify(const Kernel& k, const Options& o, const std::atomic<bool>& stop, R
   if (const std::string why = why_not(k); !why.empty()) {
     return without_figures(k, property, Verdict::skip, why, r);
   }
-  const ErrorBudget b = k.budget({});
+  const ErrorBudget b = ask([&] { return k.budget({}); });
   ExpSweep sweep(k.exponential, b, Arguments(k.exponential.positive, o.every), stop);
   std::string spoiled;
   const ExpErrors e = sweep.run(o.jobs, k.name, spoiled);
@@ -289,6 +330,18 @@ void certify(const Kernel& k, const Options& o, const std::atomic<bool>& stop, R
             seconds_since(started));
 }
 
+void certify_guarded(const Kernel& k, const Options& o, const std::atomic<bool>& stop,
+                     Results& r) {
+  const std::string& property = r.properties[0].id;
+  try {
+    certify(k, o, stop, r);
+  } catch (const GivenUp& e) {
+    without_figures(k, property, Verdict::skip, e.what(), r);
+  } catch (const Raised& e) {
+    without_figures(k, property, Verdict::fail, std::string("raised: ") + e.what(), r);
+  }
+}
+
 }  // namespace
 
 Exit certify_command(const Options& o) {
@@ -297,7 +350,9 @@ Exit certify_command(const Options& o) {
   r.seed = "none";
   r.profile = o.every == 1 ? "every argument" : fmt::format("one argument of {}", o.every);
   r.properties = {property_of(o.every)};
-  const std::vector<Kernel> kernels = chosen_kernels(o).kernels;
+  const ChosenKernels choice = chosen_kernels(o);
+  const std::vector<Kernel>& kernels = choice.kernels;
+  r.notes = choice.unmet;
   require_writable(o);
   if (kernels.empty()) {
     fmt::print("{}\n", why_none(o));
@@ -307,14 +362,17 @@ Exit certify_command(const Options& o) {
     fmt::print("nothing is certified here: {}\n", why);
     return Exit::inconclusive;
   }
-  fmt::print("binary32 exponentials, {}; u = 2^-24. Those of binary64 have too many arguments: a\n"
-             "search finds a lower bound of their error, and certifies nothing.\n", r.profile);
+  const std::string head = "binary32 exponentials, " + r.profile +
+                           "; u = 2^-24. Those of binary64 have too many arguments: a search "
+                           "finds a lower bound of their error, and certifies nothing.";
+  fmt::print("{}", wrapped(head, 0));
   const std::atomic<bool>& interrupted = stop_on_interrupt();
   for (const Kernel& k : kernels) {
     r.kernels.push_back(describe(k));
-    certify(k, o, interrupted, r);
+    certify_guarded(k, o, interrupted, r);
   }
   r.seconds = seconds_since(started);
+  for (const std::string& note : r.notes) fmt::print("\n{}", wrapped("note: " + note, 0));
   print_counts(r);
   write_reports(r, o, false);
   const Exit code = exit_code(r, false);

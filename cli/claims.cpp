@@ -99,6 +99,7 @@ Exit claims_command(const Options& o) {
   const auto started = std::chrono::steady_clock::now();
   Results r = begin_results(o);
   const ChosenKernels choice = chosen_kernels(o);
+  r.notes = choice.unmet;
   const std::vector<Kernel>& kernels = choice.kernels;
   find_profile(o.profile);
   selected_claims(o.claims);

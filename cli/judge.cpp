@@ -76,6 +76,7 @@ Exit judge_command(const Options& o) {
   const auto started = std::chrono::steady_clock::now();
   Results r = begin_results(o);
   ChosenKernels choice = chosen_kernels(o);
+  r.notes = choice.unmet;
   std::vector<PeerAgain> again;
   if (o.peers) again = add_peers(choice, o, r);
   const std::vector<Kernel>& kernels = choice.kernels;

@@ -25,10 +25,8 @@ void require_known(const std::string& name, const std::vector<Kernel>& builtin,
     names.push_back(s.kernel.name);
     if (answers_to(s, name)) return;
   }
+  for (std::string& other : unavailable_names()) names.push_back(std::move(other));
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  for (const Unavailable& u : unavailable()) {
-    if (glob_match(u.name, name)) return;  // why_none gives the reason
-  }
   const bool from_file = others.empty() && name.find('/') != std::string::npos;
   throw UsageError("unknown kernel '" + name + "'" + nearest_hint(name, names) +
                    "; `xentcheck list kernels` shows all" +
@@ -73,6 +71,25 @@ std::set<std::string> named_builtin(const std::vector<std::string>& patterns,
     for (const Kernel& k : select(builtin, pattern)) names.insert(k.name);
   }
   return names;
+}
+
+/// Reasons of what cannot run here and matches.
+std::vector<std::string> reasons(const std::string& pattern) {
+  const std::vector<std::string> names = unavailable_names();
+  std::vector<std::string> all;
+  for (const Unavailable& u : unavailable()) {
+    const bool family = std::any_of(names.begin(), names.end(), [&](const std::string& n) {
+      return glob_match(u.name, n) && glob_match(pattern, n);
+    });
+    if (family || glob_match(pattern, u.name)) all.push_back(u.name + ": " + u.reason);
+  }
+  return all;
+}
+
+/// A pattern that none of the kernels answers to, with the reason.
+std::string unmet(const std::string& pattern) {
+  const std::vector<std::string> why = reasons(pattern);
+  return "--kernel " + pattern + ": " + (why.empty() ? "no kernel matches" : why.front());
 }
 
 /// Names that mean one kernel; others are looked for among the shorter and longer ones.
@@ -139,6 +156,14 @@ ChosenKernels chosen_kernels(const Options& o) {
     choice.kernels.push_back(s->kernel);
     choice.brought_by[s->kernel.name] = s->option;
   }
+  const std::set<std::string> exact = exact_names(builtin, others);
+  for (const std::string& pattern : o.kernels) {
+    const bool met = !select(builtin, pattern).empty() ||
+                     std::any_of(others.begin(), others.end(), [&](const Stranger& s) {
+                       return is_named(s, {pattern}, exact);
+                     });
+    if (!met) choice.unmet.push_back(unmet(pattern));
+  }
   for (Kernel& k : choice.kernels) {
     if (!o.promise.empty()) apply_promises(o.promise, k.promises);
     apply_threads(o.threads, k);
@@ -152,14 +177,11 @@ std::string why_none(const Options& o) {
   asked.insert(asked.end(), o.pythons.begin(), o.pythons.end());
   std::string text = "no kernel matches " + join(asked, " ") +
                      "; globs choose products, role:mutant or a full name the others";
-  for (const Unavailable& u : unavailable()) {
-    for (const std::string& pattern : o.kernels) {
-      if (glob_match(pattern, u.name) || glob_match(u.name, pattern) || pattern == u.name) {
-        text += "\nskip " + u.name + ": " + u.reason;
-        break;
-      }
-    }
+  std::set<std::string> all;
+  for (const std::string& pattern : o.kernels) {
+    for (std::string& reason : reasons(pattern)) all.insert(std::move(reason));
   }
+  for (const std::string& reason : all) text += "\nskip " + reason;
   return text;
 }
 

@@ -12,6 +12,8 @@ namespace xent {
 
 struct ChosenKernels {
   std::vector<Kernel> kernels;
+  /// What of --kernel nothing answers to, beside others: `--kernel cuda/auto: no driver here`.
+  std::vector<std::string> unmet;
   std::map<std::string, std::string> brought_by;  ///< options of those that are not built in
 
   /// What a replay line needs besides the kernel's name: ` --library ./x.so --promise sign-exact`.

@@ -6,8 +6,11 @@
 #include <cctype>
 #include <cmath>
 #include <iostream>
+#include <memory>
+#include <sstream>
 #include <thread>
 
+#include "cli/terminal.h"
 #include "core/error.h"
 #include "core/text.h"
 
@@ -20,15 +23,93 @@ const std::vector<std::string> kCommands = {"list",   "verify", "bench",  "run",
 /// Those of the design that this version does not have yet.
 const std::vector<std::string> kLater = {"hunt", "baseline"};
 
+constexpr int kNames = 28;  ///< columns of option names
+constexpr int kKeys = 15;   ///< columns of problem keys
+
+/// Text behind a column of names: lines but the first are moved by whom they are given to.
+std::string behind(int columns, const std::string& text) {
+  std::string lines;
+  for (std::string_view line : split(wrapped(text, columns), '\n')) {
+    line.remove_prefix(std::min<std::size_t>(static_cast<std::size_t>(columns), line.size()));
+    lines += (lines.empty() || line.empty() ? "" : "\n") + std::string(line);
+  }
+  return lines;
+}
+
+struct Help : CLI::Formatter {
+  Help() { column_width(kNames); }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return behind(kNames, option->get_description());
+  }
+  std::string make_subcommand(const CLI::App* sub) const override {
+    std::stringstream line;
+    CLI::detail::format_help(line, sub->get_name(), behind(kNames, sub->get_description()), kNames);
+    return line.str();
+  }
+  std::string make_description(const CLI::App* app) const override {
+    return wrapped(app->get_description(), 0);
+  }
+};
+
 std::string problem_help() {
   std::string text = "Problems are words key=value; lists and ranges make several:\n"
                      "  op=ce n=3 v=10,100:130:10 dtype=f32,f64\nKeys:\n";
   for (const ProblemKey& k : problem_keys()) {
-    std::string key(k.key);
-    key.resize(std::max<std::size_t>(key.size() + 1, 13), ' ');
-    text += "  " + key + std::string(k.help) + "\n";
+    std::string lines = wrapped(k.help, kKeys);
+    const std::string key = "  " + std::string(k.key);
+    text += lines.replace(0, key.size(), key);
   }
   return text;
+}
+
+/// As a user would type it, without its value.
+std::string option_word(const std::string& word) { return word.substr(0, word.find('=')); }
+
+std::string unexpected(const CLI::App& command, const std::vector<std::string>& words) {
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  for (const std::string& word : words) {
+    if (!word.starts_with('-')) continue;
+    return "unknown option '" + option_word(word) + "'" + nearest_hint(option_word(word), known);
+  }
+  return command.get_name() + ": '" + words.front() + "' is too much";
+}
+
+/// "list: give kernels, properties ...": the first argument that is missing.
+std::string missing(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (!option->get_required() || option->count() > 0) continue;
+    std::string what = option->get_description();
+    what[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(what[0])));
+    return command.get_name() + ": give " + what;
+  }
+  return command.get_name() + ": something is missing";
+}
+
+/// Help at the terminal's width, with the problem grammar and the exit codes.
+void explain(CLI::App& app) {
+  const auto help = std::make_shared<Help>();
+  app.formatter(help);
+  for (CLI::App* command : app.get_subcommands({})) command->formatter(help);
+  app.footer(problem_help() +
+             wrapped("Exit codes: 0 all passed, 1 a failure, 2 wrong use, 3 internal error, "
+                     "4 inconclusive, 5 nothing was judged.", 0));
+}
+
+/// What is wrong with the command line, as one line that says what to do.
+std::string complaint(CLI::App& app, const CLI::ParseError& error) {
+  std::string text = error.what();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  const std::vector<CLI::App*> commands = app.get_subcommands();
+  if (commands.empty()) return text + "; see xentcheck --help";
+  const CLI::App& command = *commands.front();
+  const std::vector<std::string> words = app.remaining(true);
+  const auto code = static_cast<CLI::ExitCodes>(error.get_exit_code());
+  if (code == CLI::ExitCodes::ExtrasError && !words.empty()) text = unexpected(command, words);
+  if (code == CLI::ExitCodes::RequiredError) text = missing(command);
+  return text + "; see xentcheck " + command.get_name() + " --help";
 }
 
 void parse_shard(const std::string& text, Options& o) {
@@ -242,20 +323,16 @@ std::optional<int> parse(int argc, char** argv, Options& o) {
                "xentcheck");
   app.set_version_flag("--version", "xentcheck " XENTCHECK_VERSION);
   app.require_subcommand(1);
-  app.footer(problem_help() +
-             "Exit codes: 0 all passed, 1 a failure, 2 wrong use, 3 internal error,\n"
-             "4 inconclusive, 5 nothing was judged.");
   o.jobs = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   Texts texts;
   add_commands(app, o, texts);
+  explain(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
     return app.exit(e, std::cout, std::cerr);
   } catch (const CLI::ParseError& e) {
-    std::string message = e.what();
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    throw UsageError(message + "; see xentcheck --help");
+    throw UsageError(complaint(app, e));
   }
   o.command = app.get_subcommands().front()->get_name();
   o.program = program_from_here(argv[0]);

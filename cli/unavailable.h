@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "impl/process/foreign.h"
@@ -13,5 +14,8 @@ const DeviceKernels& device();
 
 /// What cannot run here, in this process or on a device: a name or pattern, and the reason.
 std::vector<Unavailable> unavailable();
+
+/// The full names of all these.
+std::vector<std::string> unavailable_names();
 
 }  // namespace xent

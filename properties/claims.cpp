@@ -227,7 +227,8 @@ std::vector<const Claim*> selected_claims(const std::vector<std::string>& globs)
   for (const std::string& g : globs) {
     const bool pattern = g.find_first_of("*?") != std::string::npos;
     if (!pattern && std::find(ids.begin(), ids.end(), g) == ids.end()) {
-      throw UsageError("unknown claim '" + g + "'" + nearest_hint(g, ids));
+      throw UsageError("unknown claim '" + g + "'" + nearest_hint(g, ids) +
+                       "; `xentcheck list claims` shows all");
     }
   }
   std::vector<const Claim*> out;

@@ -77,12 +77,14 @@ bool matches_any(const std::vector<std::string>& globs, std::string_view text) {
                      [&](const std::string& g) { return glob_match(g, text); });
 }
 
+/// `listed`: what `xentcheck list` calls them.
 void require_known(const std::vector<std::string>& globs, const std::vector<std::string>& names,
-                   const std::string& what) {
+                   const std::string& what, const std::string& listed) {
   for (const std::string& g : globs) {
     if (g.find_first_of("*?") != std::string::npos) continue;
     if (std::find(names.begin(), names.end(), g) == names.end()) {
-      throw UsageError("unknown " + what + " '" + g + "'" + nearest_hint(g, names));
+      throw UsageError("unknown " + what + " '" + g + "'" + nearest_hint(g, names) +
+                       "; `xentcheck list " + listed + "` shows all");
     }
   }
 }
@@ -133,7 +135,7 @@ std::vector<Property> selected_properties(const Selection& s) {
   if (s.properties.empty()) return all_properties();
   std::vector<std::string> ids;
   for (const Property& p : all_properties()) ids.push_back(p.id);
-  require_known(s.properties, ids, "property");
+  require_known(s.properties, ids, "property", "properties");
   std::vector<Property> kept;
   for (const Property& p : all_properties()) {
     if (matches_any(s.properties, p.id)) kept.push_back(p);
@@ -157,7 +159,7 @@ RecipeSpace recipe_space(const Property& property, const Profile& profile, const
   }
   std::vector<std::string> names;
   for (const Domain& d : all_domains()) names.emplace_back(d.name);
-  require_known(s.domains, names, "domain");
+  require_known(s.domains, names, "domain", "domains");
   for (const std::string& name : names) {
     const bool wanted = s.domains.empty() || matches_any(s.domains, name);
     if (wanted && matches_any(property.domains, name)) space.domains.push_back(name);

@@ -59,7 +59,7 @@ class Sampled(Certify):
 
     def test_kernels_without_one_are_skipped(self):
         p = self.run_program("certify-exp", "-k", "mutant/zeros", *EVERY, rc=5)
-        self.assertIn("mutant/zeros  shows no exponential of its own", p.stdout)
+        self.assertIn("mutant/zeros shows no exponential of its own", " ".join(p.stdout.split()))
         p = self.run_program("certify-exp", "-k", "nothing/*", rc=5)
         self.assertIn("no kernel matches nothing/*", p.stdout)
 

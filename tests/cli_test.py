@@ -120,47 +120,18 @@ class Verdicts(Cli):
                              "op=ce dtype=f32 dialect=pytorch", *QUICK, rc=5)
         self.assertIn("dialect=pytorch is not supported", p.stdout)
 
+    def test_a_choice_that_nothing_meets_is_said_beside_others(self):
+        p = self.run_program("verify", "-k", "nothing*", "-k", "scalar/safe", *QUICK, "--out", "o",
+                             rc=0)
+        self.assertIn("note: --kernel nothing*: no kernel matches", p.stdout)
+        notes = json.loads((self.cwd / "o" / "results.json").read_text())["notes"]
+        self.assertIn("--kernel nothing*: no kernel matches", notes)
+
     def test_real_inputs(self):
         for domain in ("worked-example", "iris"):
             p = self.run_program("verify", "--kernel", "scalar/safe", "--domain", domain, *QUICK,
                                  rc=0)
             self.assertNotIn("0 passed", p.stdout)
-
-
-class WrongUse(Cli):
-    def test_names(self):
-        self.refused("verify", "--kernel", "scalar/saef", says=["scalar/saef", "scalar/safe"])
-        self.refused("verify", "--property", "loss.acurate", says=["loss.acurate", "loss.accurate"])
-        self.refused("verify", "--domain", "iriss", says=["iriss", "iris"])
-        self.refused("verify", "--dialect", "maths", says="math")
-        self.refused("verify", "--profile", "smok", says="smoke")
-        self.refused("verify", "--problem", "dtyp=f32", says=["dtyp", "dtype"])
-        self.refused("verify", "--problem", "op=cf", says="ce")
-        self.refused("verify", "--promise", "fast", says="repeatable")
-        self.refused("verify", "--frobnicate", says="--frobnicate")
-        self.refused("frobnicate", says="frobnicate")
-        self.refused(says="--help")
-        self.refused("list", "kernel", says="kernels")
-
-    def test_numbers(self):
-        self.refused("verify", "--shard", "3/2", says="I/N")
-        self.refused("verify", "--budget", "soon", says="60s")
-        self.refused("verify", "--seed", "xyz", says="hexadecimal")
-        self.refused("verify", "--cases", "0", says="--cases 0")
-        self.refused("verify", "--jobs", "100000", says="--jobs 100000")
-
-    def test_later_versions(self):
-        for command in ("hunt", "baseline"):
-            self.refused(command, says=f"{command}: not in this version")
-
-    def test_unwritable(self):
-        (self.cwd / "file").write_text("")
-        self.refused("verify", "--kernel", "scalar/safe", "--out", "file/x", *QUICK, says="file/x")
-
-    def test_help_and_version(self):
-        self.assertIn("exit codes", self.run_program("--help", rc=0).stdout.lower())
-        self.assertRegex(self.run_program("--version", rc=0).stdout, r"xentcheck \d+\.\d+")
-        self.run_program("verify", "--help", rc=0)
 
 
 class CaseFiles(Cli):

@@ -39,6 +39,33 @@ static int NAME(const float* x, const int64_t* y, int64_t n, int64_t v, float* l
 XENTCHECK_EXPORT_SIMPLE(NAME)
 """
 
+# Shows its exponential, with a line where a vice goes.
+EXP_KERNEL = """
+#include <math.h>
+#include <stdlib.h>
+#include <stdexcept>
+#include "xentcheck/kernel.h"
+static int launch(void*, const xentcheck_problem*, const xentcheck_tensors*, void*,
+                  xentcheck_message*) { return XENTCHECK_OK; }
+static void exponential(const float* x, float* y, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    if (x[i] AT) VICE;
+    y[i] = expf(x[i]);
+  }
+}
+const xentcheck_library* xentcheck_plugin(uint32_t, uint32_t) {
+  static xentcheck_kernel kernel{};
+  static const xentcheck_kernel* const kernels[] = {&kernel};
+  static const xentcheck_library library{sizeof library, XENTCHECK_ABI_MAJOR, XENTCHECK_ABI_MINOR,
+                                         nullptr, 1, kernels};
+  kernel.struct_size = sizeof kernel;
+  kernel.name = "k";
+  kernel.launch = launch;
+  kernel.exponential = exponential;
+  return &library;
+}
+"""
+
 NUMPY_KERNEL = """
 import numpy as np
 
@@ -190,6 +217,23 @@ class Libraries(ThirdParty):
                         self.cwd / "libfull.so"], check=True)
         p = self.run_program("certify-exp", "--library", "libfull.so", "--every", "1000000", rc=0)
         self.assertRegex(p.stdout, r"pass full/\S+  x from -inf")
+
+    def test_its_exponential_fails(self):
+        vices = {"throw std::domain_error(\"below\")": "raised: threw below",
+                 "abort()": "raised: crash: abort (SIGABRT)"}
+        for i, (vice, says) in enumerate(vices.items()):
+            for at in ("< -50", "!= x[i]"):  # on several threads; in the last question, of NaN
+                with self.subTest(vice=vice, at=at):
+                    file = f"libbad{i}{len(at)}.so"
+                    self.compiled(EXP_KERNEL.replace("VICE", vice).replace("AT", at), file)
+                    p = self.run_program("certify-exp", "--library", file, "--library",
+                                         self.compiled(EXP_KERNEL.replace("AT", "> 0").replace(
+                                             "VICE", "abort()"), "libgood.so"),
+                                         "--every", "99991", "--jobs", "2", "--out", "r", rc=1)
+                    self.assertEqual(p.stderr, "")
+                    self.assertIn(says, p.stdout)
+                    self.assertEqual([v["verdict"] for v in self.results()["verdicts"]],
+                                     ["fail", "pass"])
 
     def test_what_is_no_kernel(self):
         self.refused("verify", "--library", "./none.so", says="none.so")

@@ -14,6 +14,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(sys.argv.pop(1)).resolve()
+CACHE = 4096  # of the driver without a device
 PLUGIN = BUILD / "tests" / "abi" / "cuda.so"
 
 
@@ -38,6 +39,14 @@ class Script(unittest.TestCase):
                      "--tool memcheck", "--tool racecheck", "--tool initcheck", "cuda_ce.py:eager",
                      "cuda_ce.py:compiled", "liger_ce.py", "bench.py"):
             self.assertTrue(any(part in step for step in steps), part)
+
+    def test_in_place_is_timed_where_it_is_asked_for(self):
+        for words, timed in (([], "fwd fused"), (["--in-place"], "fwd fused in-place")):
+            steps = run(self.SCRIPT, "--dry-run", *words).splitlines()
+            benches = [step for step in steps if "bench.py" in step]
+            self.assertEqual(len(benches), 4)  # the sanitizer's tools, and the benchmark
+            for step in benches:
+                self.assertIn(f"--modes {timed} --", step)
 
     def test_libraries_may_lie_in_a_prefix(self):
         said = run(self.SCRIPT, "--dry-run", DEPS_PREFIX="/deps")
@@ -92,6 +101,14 @@ class Program(unittest.TestCase):
         self.assertIn("skip: ", self.xentcheck("list", "kernels", "cuda/*", **none))
         for name in ("cuda/*", "cuda/safe"):
             self.assertIn(why, self.xentcheck("verify", "--kernel", name, rc=5, **none))
+        for command in (["verify", "--property", "loss.accurate", "--cases", "1"],
+                        ["certify-exp", "--every", "1000000"]):
+            said = self.xentcheck(*command, "--kernel", "cuda/safe", "--kernel", "scalar/safe",
+                                  **none)
+            self.assertIn("note: --kernel cuda/safe: ", said)
+            self.assertIn(why, said)
+        said = self.xentcheck("verify", "--kernel", "cuda/atuo", rc=2, **none)
+        self.assertIn("unknown kernel 'cuda/atuo'; nearest: cuda/auto", said)
         self.assertIn(why, self.xentcheck("certify-exp", "--library", self.hosts / "cuda.so:auto",
                                           rc=5, **none))
 
@@ -100,6 +117,10 @@ class Program(unittest.TestCase):
         self.assertTrue("libcuda.so.1" in said or "cuda/auto" in said, said)
         (self.hosts / "cuda.so").unlink()
         self.assertIn("skip: ", self.xentcheck("list", "kernels", "cuda/*"))
+        self.assertIn("skip cuda/*: ", self.xentcheck("verify", "--kernel", "cuda/auto", rc=5))
+        said = self.xentcheck("verify", "--kernel", "cuda/spilt", rc=2)
+        self.assertIn("nearest: cuda/split", said)
+        self.assertEqual(said.count("\n"), 1)
 
     def test_the_host_s_clock_times_no_device(self):
         said = self.xentcheck("bench", "--kernel", "cuda/warp", "--problem",
@@ -146,9 +167,28 @@ class Bench(unittest.TestCase):
             self.bench("--kernel", "device/rows", "--shapes", "3x5", "--modes", "fwd", "--samples",
                        "1", "--out", out)
             rows = json.loads((out / "gpu.json").read_text(encoding="utf-8"))["rows"]
-        cache = 4096
         for r in rows:
-            self.assertEqual(r["calls"] % -(-3 * cache // r["bytes"]), 0)
+            self.assertEqual(r["calls"] % -(-3 * CACHE // r["bytes"]), 0)
+
+    def test_in_place_beside_its_own_limit(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder)
+            self.bench("--kernel", "device/rows", "--kernel", "device/twin", "--kernel",
+                       "device/scribbles", "--shapes", "3x5 200x40", "--modes", "in-place",
+                       "--samples", "3", "--out", out)
+            result = json.loads((out / "gpu.json").read_text(encoding="utf-8"))
+            text = (out / "gpu.md").read_text(encoding="utf-8")
+        names = {r["name"] for r in result["rows"]}
+        self.assertEqual(names, {"launch", "change/0", "change/1", "device/rows", "device/twin"})
+        self.assertEqual(result["notes"],
+                         [f"device/scribbles {shape} f32 in-place: left out, does not promise "
+                          "in-place" for shape in ("200x40", "3x5")])
+        for r in result["rows"]:
+            n, v = map(int, r["shape"].split("x"))
+            self.assertEqual(r["calls"] % -(-3 * CACHE // (4 * n * v + 12 * n)), 0)
+            self.assertEqual(r["bytes"], 8 * n * v + 12 * n)
+        self.assertIn("## 200x40 f32 in-place", text)
+        self.assertRegex(text, r"\| device/rows \| not judged \|.*%")
 
     def test_a_kernel_that_does_not_take_a_shape_is_left_out_and_named(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -173,6 +213,9 @@ class Bench(unittest.TestCase):
     def test_a_sanitized_run_calls_each_kernel(self):
         said = self.bench("--sanitize", "--kernel", "device/rows", "--shapes", "3x5")
         self.assertIn("1 kernels, 2 shapes", said)
+        said = self.bench("--sanitize", "--kernel", "device/scribbles", "--shapes", "3x5",
+                          "--modes", "in-place")
+        self.assertIn("device/scribbles 3x5 f32 in-place: left out", said)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,13 @@
 // Functions of tests/python, each in a process of its own.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/error.h"
@@ -72,6 +76,17 @@ std::string reason(const Kernel& k, const std::string& problem) {
   return s.ok ? "supported" : s.reason;
 }
 
+/// Whether a process is gone, or will be: a signal takes its time.
+bool ends(long pid) {
+  for (int i = 0; i < 500; ++i) {
+    std::string line;
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/stat"), line);
+    if (line.empty() || line.find(") Z ") != std::string::npos) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
 /// A folder for files that are wrong.
 class PythonRefused : public testing::Test {
  protected:
@@ -121,6 +136,9 @@ TEST_F(PythonRefused, Functions) {
              {"promises 'always-right' is not known: there are repeatable, batch-invariant"});
   expect_has(refusal(all, "strange_type"), {"dtypes 'f8' is not known: there are f32"});
   expect_has(refusal(all, "needs"), {"needs a parameter 'temperature'", "a default"});
+  expect_has(refusal(all, "warms_up_in_vain"),
+             {"its warm_up with n=2 v=4 dtype=f32 raised ValueError: no compiler (numpy_kernels"});
+  expect_has(refusal(all, "strange_warm_up"), {"warm_up is no list of (rows, classes)"});
   expect_has(refusal(all, "of_another_world"), {"framework 'tensorflow' is not known: numpy"});
 }
 
@@ -250,6 +268,41 @@ TEST(Python, FilesAreNotWritten) {
   EXPECT_FALSE(fs::exists("python-was-here"));
 }
 
+TEST(Python, ProgramsStartInTheWarmUpAlone) {
+  const Kernel first = numpy("compiles");
+  for (const char* problem : {kPlain, "op=ce n=1 v=5 dtype=f64 dir=fwd"}) {
+    expect_right(first, problem);
+    EXPECT_EQ(faults_of(first, problem).misconduct, std::vector<std::string>{});
+  }
+  expect_right(numpy("compiles_later"), kPlain);
+  if (!sandbox_gap().empty()) GTEST_SKIP() << sandbox_gap();
+  for (const char* name : {"compiles_unasked", "compiles_later"}) {
+    const Faults f = faults_of(numpy(name), "op=ce n=1 v=5 dtype=f32 dir=fwdbwd");
+    expect_has(f.raised, {"PermissionError: "});
+    ASSERT_FALSE(f.misconduct.empty());
+    EXPECT_EQ(f.misconduct.back(), "started a process");
+  }
+}
+
+TEST(Python, WhoWaitsForACompilerIsNotIdle) {
+  WorkerLimits limits;
+  limits.idle_seconds = 1;
+  const fs::path file = kFolder / "numpy_kernels.py";
+  expect_right(python_kernels(file, "compiles_long", XENT_PYTHON, limits).at(0), kPlain);
+}
+
+TEST(Python, WhatAWarmUpLeavesIsSaidAndEnds) {
+  double left = 0;
+  {
+    const RunRecord r = run(numpy("leaves_a_program"), moderate_case(kPlain));
+    ASSERT_EQ(r.faults.raised, "");
+    ASSERT_EQ(r.faults.remarks.size(), 1u);
+    EXPECT_EQ(r.faults.remarks[0].id, "process.programs-left");
+    left = r.output.loss.at(0);
+  }
+  EXPECT_TRUE(ends(std::lround(left))) << left;
+}
+
 TEST(Python, WhoRemembersAddressesIsMisledBySameOnes) {
   const Kernel k = numpy("remembers");
   BindOptions same;
@@ -293,6 +346,8 @@ TEST(Python, Torch) {
   ASSERT_EQ(wide.remarks.size(), 1u);
   EXPECT_EQ(wide.remarks[0], (Remark{"dtype.changed", "loss came back as f64, asked for f32"}));
   for (const char* dtype : {"bf16", "f32", "f64"}) expect_echo(k, besides("3", dtype));
+  const std::string cuda = reason(python(file, "on_device"), "op=ce n=2 v=3 dtype=f32 dir=fwd");
+  EXPECT_TRUE(cuda == "supported" || cuda == "torch finds no device cuda") << cuda;
   EXPECT_EQ(faults_of(k, besides("4")).raised, "ValueError: grad has shape [2, 3], not [3, 5]");
 }
 

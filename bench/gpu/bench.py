@@ -31,9 +31,19 @@ class Shape:
         self.loss_bytes = self.n * SIZES[dtype]
 
     @property
+    def in_place(self):
+        return self.mode == "in-place"
+
+    @property
     def least_bytes(self):
+        """What a call reads and writes."""
         matrices = 1 if self.mode == "fwd" else 2
         return matrices * self.matrix_bytes + 8 * self.n + self.loss_bytes
+
+    @property
+    def memory_bytes(self):
+        """What one set of tensors takes."""
+        return self.least_bytes - (self.matrix_bytes if self.in_place else 0)
 
     def __str__(self):
         return f"{self.text} {self.dtype} {self.mode}"
@@ -45,7 +55,8 @@ class Tensors:
     def __init__(self, shape, seed, driver, limits, targets):
         self.shape, self.seed, self.driver, self.limits = shape, seed, driver, limits
         self.logits = driver.allocate(shape.matrix_bytes)
-        self.grad = driver.allocate(shape.matrix_bytes) if shape.mode == "fused" else 0
+        own = driver.allocate(shape.matrix_bytes) if shape.mode == "fused" else 0
+        self.grad = self.logits if shape.in_place else own
         self.loss = driver.allocate(shape.loss_bytes)
         self.targets = driver.allocate(8 * shape.n)
         driver.upload(self.targets, targets)
@@ -54,7 +65,7 @@ class Tensors:
     def fill(self):
         count = self.shape.n * self.shape.v
         self.limits.fill(self.logits, count, self.shape.dtype, self.seed)
-        if self.grad:
+        if self.grad != self.logits and self.grad:
             self.limits.fill(self.grad, count, self.shape.dtype, self.seed + 1)
         self.driver.synchronize()
 
@@ -63,16 +74,18 @@ class Tensors:
         return self.driver.download(self.loss, kind, self.shape.n).tobytes()
 
     def close(self):
-        for address in (self.logits, self.grad, self.loss, self.targets):
+        for address in {self.logits, self.grad, self.loss, self.targets}:
             if address:
                 self.driver.free(address)
 
 
 class Job:
-    """Something that is timed: `make(calls)` gives a function that enqueues so many calls."""
+    """Something that is timed: `make(calls)` gives a function that enqueues so many calls. `once`
+    enqueues one, on the first set."""
 
-    def __init__(self, name, make, close=lambda: None, before=lambda: None):
+    def __init__(self, name, make, close=lambda: None, before=lambda: None, once=None):
         self.name, self.make, self.close, self.before = name, make, close, before
+        self.once = once
         self.samples, self.run, self.calls = [], None, 0
 
 
@@ -97,12 +110,19 @@ def prepare(job, sets, driver):
         driver.timed(job.run)
 
 
+def refill(sets):
+    """Of a sample of calls that overwrite logits, the first of each set finds them."""
+    return lambda: [s.fill() for s in sets]
+
+
 def our_jobs(shape, sets, kernels, driver, notes):
     from kernels import Refusal
     for kernel in kernels:
         try:
             bound = kernel.bind(shape, driver)
-            yield Job(kernel.name, captured(bound.enqueue, sets, driver), bound.close)
+            yield Job(kernel.name, captured(bound.enqueue, sets, driver), bound.close,
+                      refill(sets) if shape.in_place else lambda: None,
+                      lambda bound=bound: bound.enqueue(sets[0]))
         except Refusal as e:
             notes.append(f"{kernel.name} {shape}: left out, {e}")
 
@@ -114,9 +134,12 @@ def peer_jobs(shape, sets, names, driver, notes):
         if why:
             notes.append(f"{name}: left out, {why}")
             continue
-        refill = (lambda: [s.fill() for s in sets]) if name in peers.DESTROYS else (lambda: None)
+        if shape.in_place and name not in peers.DESTROYS:
+            notes.append(f"{name} {shape}: left out, gives its gradient out of place")
+            continue
+        before = refill(sets) if name in peers.DESTROYS else lambda: None
         yield Job(name, lambda calls, name=name: peers.Peer(name, shape, sets, calls, driver),
-                  refill, refill)
+                  before, before)
 
 
 def time_jobs(jobs, sets, samples, driver, notes):
@@ -144,7 +167,8 @@ def compare(jobs, ours, sets, driver, notes):
     """The losses of each kernel of ours on the first set: what differs has a note."""
     known = None
     for job in sorted((j for j in jobs if j.name in ours), key=lambda j: j.name):
-        job.run()
+        sets[0].fill()
+        job.once()
         driver.synchronize()
         losses = sets[0].losses()
         known = known or (job.name, losses)
@@ -172,8 +196,8 @@ def row(shape, job, verdicts):
 def bench_shape(shape, args, kernels, limits, driver, verdicts, notes):
     from kernels import targets
     l2 = max(driver.attribute(cuda.L2_BYTES), 1)
-    count = max(1, -(-TIMED_BYTES * l2 // shape.least_bytes))
-    one = shape.least_bytes + shape.matrix_bytes  # a peer's own gradient
+    count = max(1, -(-TIMED_BYTES * l2 // shape.memory_bytes))
+    one = shape.memory_bytes + shape.matrix_bytes  # a peer's own gradient
     if count * one > driver.free_bytes():
         notes.append(f"{shape}: left out, the device has too little memory free")
         return []
@@ -184,8 +208,6 @@ def bench_shape(shape, args, kernels, limits, driver, verdicts, notes):
     jobs += our_jobs(shape, sets, kernels, driver, notes)
     jobs += peer_jobs(shape, sets, args.peers, driver, notes)
     timed = time_jobs(jobs, sets, args.samples, driver, notes)
-    for tensors in sets:
-        tensors.fill()
     compare(timed, {k.name for k in kernels}, sets, driver, notes)
     rows = [row(shape, job, verdicts) for job in timed]
     for job in timed:
@@ -261,7 +283,7 @@ def arguments():
     p.add_argument("--kernel", action="append", help="globs; default: all")
     p.add_argument("--shapes", default=SHAPES, help="NxV between blanks")
     p.add_argument("--dtypes", default="bf16 f32")
-    p.add_argument("--modes", default="fwd fused")
+    p.add_argument("--modes", default="fwd fused", help="of fwd, fused and in-place")
     p.add_argument("--peers", default="torch/eager torch/compiled liger/triton")
     p.add_argument("--samples", type=int, default=31)
     p.add_argument("--verdicts", action="append", default=[], help="results.json of the judging")

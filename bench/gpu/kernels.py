@@ -11,8 +11,9 @@ import xentcheck_abi as abi
 
 CUDA = 1  # XENTCHECK_DEVICE_CUDA
 DTYPES = {"f32": 0, "f16": 2, "bf16": 3}
-DIRS = {"fwd": 0, "fused": 2}
-DIR_NAMES = {"fwd": "fwd", "fused": "fwdbwd"}
+DIRS = {"fwd": 0, "fused": 2, "in-place": 2}
+DIR_NAMES = {"fwd": "fwd", "fused": "fwdbwd", "in-place": "fwdbwd"}
+IN_PLACE = 1 << abi.PROMISES.index("in-place")
 MESSAGE = 1024
 
 WorkspaceBytes = ctypes.CFUNCTYPE(c_size_t, c_void_p)
@@ -59,6 +60,8 @@ class Bound:
         self.kernel, self.driver = kernel, driver
         self.problem, self.state, self.workspace = problem_of(shape), c_void_p(), 0
         message = Message()
+        if shape.in_place and not kernel.promises & IN_PLACE:
+            raise Refusal("does not promise in-place")
         if kernel.supports:
             message.require(kernel.supports(byref(self.problem), byref(message.struct)))
         if kernel.prepare:
@@ -122,10 +125,11 @@ class Limits:
                 jobs[f"read/{i}"] = lambda t, i=i: self.call(
                     "xentcheck_limit_read", c_int(i), c_uint64(t.logits), c_uint64(t.loss),
                     c_size_t(size))
-            else:
-                jobs[f"change/{i}"] = lambda t, i=i: self.call(
-                    "xentcheck_limit_change", c_int(i), c_uint64(t.grad), c_uint64(t.grad),
-                    c_size_t(size))
+                continue
+            jobs[f"change/{i}"] = lambda t, i=i: self.call(
+                "xentcheck_limit_change", c_int(i), c_uint64(t.grad), c_uint64(t.grad),
+                c_size_t(size))
+            if not shape.in_place:
                 jobs[f"copy/{i}"] = lambda t, i=i: self.call(
                     "xentcheck_limit_change", c_int(i), c_uint64(t.logits), c_uint64(t.grad),
                     c_size_t(size))

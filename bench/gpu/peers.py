@@ -73,7 +73,7 @@ class Peer:
     def __init__(self, name, shape, sets, calls, driver):
         import torch
         self.torch, self.loss = torch, LOSSES[name]()
-        self.fused = shape.mode == "fused"
+        self.fused = shape.mode != "fwd"
         self.stream = torch.cuda.ExternalStream(driver.stream)
         self.sets = [(tensor(s.logits, (shape.n, shape.v), shape.dtype),
                       tensor(s.targets, (shape.n,), "i64")) for s in sets]

@@ -3,7 +3,7 @@
 
 import json
 
-LIMIT_OF = {"fwd": ("read",), "fused": ("change", "copy")}
+LIMIT_OF = {"fwd": ("read",), "fused": ("change", "copy"), "in-place": ("change",)}
 # A limit's bytes: a pass over the matrix, read, or read and written.
 MATRICES = {"read": 1, "change": 2, "copy": 2, "launch": 0}
 
@@ -64,7 +64,8 @@ def text(result):
                  f"{m['clocks_before']}; after: {m['clocks_after']}.")
     lines += ["", "Times are medians of graphs of calls on rotated tensors, between events, in one "
               "interleaved run a shape. GB/s: least bytes over the median. The limit is the "
-              "fastest pass over the same memory: read for fwd, read and write for fused.", ""]
+              "fastest pass over the same memory: read for fwd, read and write for fused, the same "
+              "in place for in-place.", ""]
     for key, rows in groups(result["rows"]).items():
         lines += section(key, rows)
     if result["notes"]:

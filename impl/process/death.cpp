@@ -78,6 +78,7 @@ std::string cause(int signal, const Control& c, const Addresses& addresses) {
 std::string_view when(Phase phase) {
   switch (phase) {
     case Phase::loading: return " while it was loaded";
+    case Phase::warming_up: return " in its warm-up";
     case Phase::idle: return " between two calls";
     case Phase::preparing: return " in prepare";
     case Phase::closing: return " in release";

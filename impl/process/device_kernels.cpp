@@ -18,6 +18,7 @@ DeviceKernels device_kernels() {
       return all;
     }
     std::vector<Kernel> kernels = library_kernels(all.file, {});
+    for (const Kernel& k : kernels) all.names.push_back(k.name);
     const Support s = kernels.at(0).supports(parse_problem("op=ce n=1 v=2 dtype=f32 dir=fwd"));
     if (s) all.kernels = std::move(kernels);
     else all.missing = s.reason;

@@ -34,6 +34,7 @@ inline constexpr std::string_view kOnDevice = ", on a CUDA device";
 /// line: built without them, no driver, no device that they run on.
 struct DeviceKernels {
   std::vector<Kernel> kernels;
+  std::vector<std::string> names;  ///< of all that were built, whether or not they run here
   std::filesystem::path file;  ///< the library that they are in
   std::string missing;
 };

@@ -38,6 +38,7 @@ std::string misconduct(const Incident& i, const std::string& text) {
 std::string when(Phase phase) {
   switch (phase) {
     case Phase::loading: return " while it was loaded";
+    case Phase::warming_up: return " in its warm-up";
     case Phase::preparing: return " in prepare";
     case Phase::closing: return " in release";
     case Phase::after_wait: return " after wait";

@@ -4,9 +4,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <system_error>
 
 namespace xent::process {
 namespace {
@@ -22,6 +26,24 @@ double cpu_seconds(pid_t pid) {
   timespec t{};
   if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0) return 0;
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+double group_cpu_seconds(pid_t leader) {
+  std::error_code gone;
+  long ticks = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", gone)) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    if (pid <= 0 || pid == leader || getpgid(pid) != leader) continue;
+    std::string line;
+    std::getline(proc_file(pid, "stat"), line);
+    std::istringstream fields(line.substr(std::min(line.rfind(')') + 2, line.size())));
+    std::string skipped;
+    for (int i = 3; i < 14; ++i) fields >> skipped;
+    long user = 0, system = 0;
+    fields >> user >> system;
+    ticks += user + system;
+  }
+  return static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 std::uint64_t private_bytes(pid_t pid) {

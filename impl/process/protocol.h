@@ -89,7 +89,7 @@ struct Exponent {
 
 /// What a host was doing when something happened.
 enum class Phase : std::uint32_t {
-  loading, idle, preparing, calling, waiting, after_wait, closing
+  loading, idle, preparing, calling, waiting, after_wait, closing, warming_up
 };
 
 enum class IncidentKind : std::uint32_t {

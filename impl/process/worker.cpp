@@ -62,13 +62,17 @@ class Worker::Deadline {
   Deadline(Worker& worker, double cpu_seconds) : worker_(worker), limit_(cpu_seconds) {}
 
   void tick() {
-    const double now = cpu_seconds(worker_.pid_);
+    const auto phase = static_cast<Phase>(worker_.control().phase);
+    const bool warming_up = phase == Phase::warming_up;
+    const double limit = warming_up ? kWarmUp : limit_;
+    const double programs = warming_up ? group_cpu_seconds(worker_.pid_) : 0;
+    const double now = cpu_seconds(worker_.pid_) + programs;
     if (first_ < 0) first_ = now;
-    if (now - first_ > limit_) {
-      worker_.bury(Ending::busy, shortest(std::round(limit_ * 100) / 100) + " s of CPU");
+    if (now - first_ > limit) {
+      worker_.bury(Ending::busy, shortest(std::round(limit * 100) / 100) + " s of CPU");
     }
     const double idle_limit = worker_.limits_.idle_seconds;
-    idle_ticks_ = now > last_ ? 0 : idle_ticks_ + 1;
+    idle_ticks_ = now != last_ ? 0 : idle_ticks_ + 1;
     last_ = now;
     if (idle_ticks_ * std::chrono::duration<double>(kTick).count() > idle_limit) {
       worker_.bury(Ending::idle, "no CPU used for " + shortest(idle_limit) + " s");
@@ -81,6 +85,8 @@ class Worker::Deadline {
   }
 
  private:
+  static constexpr double kWarmUp = 900;  ///< seconds, with the programs that it waits for
+
   Worker& worker_;
   double limit_;
   double first_ = -1, last_ = -1;
@@ -92,10 +98,7 @@ Worker::Worker(const HostCommand& command, const WorkerLimits& limits)
   try {
     start(command);
   } catch (...) {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
+    end();
     throw;
   }
 }
@@ -128,10 +131,13 @@ Worker::~Worker() {
     } catch (const std::exception&) {
     }
   }
-  if (pid_ > 0) {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
+  end();
+}
+
+void Worker::end() {
+  if (pid_ <= 0) return;
+  kill(-pid_, SIGKILL);
+  waitpid(std::exchange(pid_, -1), &status_, 0);
 }
 
 Reply Worker::ask(Kind kind, std::uint32_t handle, std::span<const std::span<const std::byte>> body,
@@ -206,11 +212,12 @@ Reply Worker::parse(std::size_t bytes) const {
 }
 
 int Worker::reap(bool patient) {
-  int status = kRunning;
   for (int i = 0; i < (patient ? 200 : 1); ++i) {
-    if (waitpid(pid_, &status, WNOHANG) == pid_) {
-      pid_ = -1;
-      return status_ = status;
+    siginfo_t ended{};
+    const auto id = static_cast<id_t>(pid_);
+    if (waitid(P_PID, id, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == pid_) {
+      end();
+      return status_;
     }
     if (patient) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -221,8 +228,7 @@ void Worker::bury(Ending ending, std::string limit) {
   Remains r{0, ending, std::move(limit), {}};
   if (pid_ > 0 && (ending != Ending::own || reap(true) == kRunning)) {
     if (ending == Ending::own) r.ending = Ending::silent;
-    kill(pid_, SIGKILL);
-    waitpid(std::exchange(pid_, -1), &status_, 0);
+    end();
   }
   r.status = status_;
   r.last_words = last_words();

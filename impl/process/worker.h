@@ -77,6 +77,7 @@ class Worker {
   Reply parse(std::size_t bytes) const;
   [[noreturn]] void bury(Ending, std::string limit = {});
   static constexpr int kRunning = -1;  ///< no status of waitpid
+  void end();  ///< of the process, if it is there, and of what it has started
   int reap(bool patient);  ///< its status, waiting for it up to 200 ms if patient
   std::string last_words() const;
   Control& control() const { return *reinterpret_cast<Control*>(control_.data()); }

@@ -76,29 +76,30 @@ static int supports(const xentcheck_problem* p, xentcheck_message* m) {
   return XENTCHECK_UNSUPPORTED;
 }
 
-#define KERNEL(id, text, function)           \
+#define KERNEL(id, text, promised, function) \
   static const xentcheck_kernel id = {       \
       .struct_size = sizeof(xentcheck_kernel), \
       .name = text,                          \
       .device = XENTCHECK_DEVICE_CUDA,       \
-      .promises = XENTCHECK_IN_PLACE,        \
+      .promises = promised,                  \
       .supports = supports,                  \
       .workspace_bytes = workspace_bytes,    \
       .launch = function,                    \
   }
-KERNEL(kernel_rows, "rows", rows);
-KERNEL(kernel_past, "past", past);
-KERNEL(kernel_far_past, "far-past", far_past);
-KERNEL(kernel_before, "before", before);
-KERNEL(kernel_scribbles, "scribbles", scribbles);
-KERNEL(kernel_breaks, "breaks", breaks);
+KERNEL(kernel_rows, "rows", XENTCHECK_IN_PLACE, rows);
+KERNEL(kernel_twin, "twin", XENTCHECK_IN_PLACE, rows);
+KERNEL(kernel_past, "past", XENTCHECK_IN_PLACE, past);
+KERNEL(kernel_far_past, "far-past", XENTCHECK_IN_PLACE, far_past);
+KERNEL(kernel_before, "before", XENTCHECK_IN_PLACE, before);
+KERNEL(kernel_scribbles, "scribbles", 0, scribbles);
+KERNEL(kernel_breaks, "breaks", XENTCHECK_IN_PLACE, breaks);
 
 XENTCHECK_EXPORT const xentcheck_library* xentcheck_plugin(uint32_t major, uint32_t minor) {
-  static const xentcheck_kernel* const kernels[] = {&kernel_rows,   &kernel_past,
-                                                    &kernel_far_past, &kernel_before,
-                                                    &kernel_scribbles, &kernel_breaks};
+  static const xentcheck_kernel* const kernels[] = {
+      &kernel_rows,   &kernel_twin,      &kernel_past,  &kernel_far_past,
+      &kernel_before, &kernel_scribbles, &kernel_breaks};
   static const xentcheck_library library = {
-      sizeof(xentcheck_library), XENTCHECK_ABI_MAJOR, XENTCHECK_ABI_MINOR, NULL, 6, kernels};
+      sizeof(xentcheck_library), XENTCHECK_ABI_MAJOR, XENTCHECK_ABI_MINOR, NULL, 7, kernels};
   (void)minor;
   return major == XENTCHECK_ABI_MAJOR ? &library : NULL;
 }

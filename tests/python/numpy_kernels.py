@@ -2,6 +2,7 @@
 """Functions with a habit or a vice each, for process_python_test.cpp."""
 import ctypes
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -193,3 +194,54 @@ def entropy(p):
 
 
 entropy.op = "entropy"
+
+
+compiled = set()
+
+
+def compiles(logits, targets):
+    """Starts a program for each type and for one row, as compilers of kernels do."""
+    key = logits.dtype, len(logits) == 1
+    if key not in compiled:
+        subprocess.run(["true"], check=True)
+        compiled.add(key)
+    return right(logits, targets)
+
+
+def compiles_unasked(logits, targets):
+    return compiles(logits, targets)
+
+
+def compiles_later(logits, targets):
+    return compiles(logits, targets)
+
+
+def leaves_a_program(logits, targets):
+    """That outlives the warm-up."""
+    if not compiled:
+        compiled.add(subprocess.Popen(["sleep", "1000"]).pid)
+        os.environ["LEFT"] = str(max(compiled))
+    return losses(logits, targets) * 0 + float(os.environ["LEFT"]), gradients(logits, targets)
+
+
+def warms_up_in_vain(logits, targets):
+    raise ValueError("no compiler")
+
+
+def strange_warm_up(logits, targets):
+    return right(logits, targets)
+
+
+def compiles_long(logits, targets):
+    """Waits for a program that computes for some seconds."""
+    if not compiled:
+        compiled.add("once")
+        subprocess.run([sys.executable, "-c",
+                        "import time\nwhile time.process_time() < 2.5: pass"], check=True)
+    return right(logits, targets)
+
+
+compiles.warm_up = [(1, 3), (2, 7)]
+compiles_long.warm_up = compiles_later.warm_up = leaves_a_program.warm_up = [(2, 4)]
+warms_up_in_vain.warm_up = [(2, 4)]
+strange_warm_up.warm_up = [(2, 0)]

@@ -189,6 +189,8 @@ void xentcheck_host_start(int policy_, std::uint64_t memory_bytes) {
   if (policy == XENTCHECK_POLICY_C) sandboxed = filter_system_calls();
 }
 
+void xentcheck_host_warm_up() { set_phase(Phase::warming_up); }
+
 int xentcheck_host_serve(const xentcheck_library* library, const xentcheck_hooks* hooks) {
   try {
     Plugin plugin = read_library(library);

@@ -20,12 +20,16 @@ typedef struct xentcheck_hooks {
 } xentcheck_hooks;
 
 /// What the process may do. c: filtered from before the library is loaded; python: from `serve` on,
-/// when the interpreter has imported everything; gpu: as python, device files may be opened.
+/// when the interpreter has imported and called what it wants to; gpu: as python, device files may
+/// be opened.
 enum { XENTCHECK_POLICY_C = 0, XENTCHECK_POLICY_PYTHON = 1, XENTCHECK_POLICY_GPU = 2 };
 
 /// First of all: dies with the parent, reserves the region, limits (no core files; data segment of
 /// `memory_bytes` unless 0), signal handlers, and with policy c the filter.
 void xentcheck_host_start(int policy, uint64_t memory_bytes);
+
+/// While it is loaded: from here to `serve` programs may be waited for.
+void xentcheck_host_warm_up(void);
 
 /// Says hello and serves until the parent has had enough; returns the process's exit code.
 int xentcheck_host_serve(const xentcheck_library* library, const xentcheck_hooks* hooks);

@@ -84,6 +84,8 @@ def host(path):
     library = ctypes.CDLL(path)
     library.xentcheck_host_start.argtypes = [c_int, c_uint64]
     library.xentcheck_host_start.restype = None
+    library.xentcheck_host_warm_up.argtypes = []
+    library.xentcheck_host_warm_up.restype = None
     library.xentcheck_host_serve.argtypes = [POINTER(Library), POINTER(Hooks)]
     library.xentcheck_host_refuse.argtypes = [c_int, c_char_p]
     library.xentcheck_host_remark.argtypes = [c_char_p, c_char_p]

@@ -4,6 +4,8 @@
 import ctypes
 import inspect
 import math
+import os
+import traceback
 
 import xentcheck_abi as abi
 import xentcheck_frameworks as frameworks
@@ -28,9 +30,31 @@ class Refused(Exception):
     """Why nothing can be served: one line."""
 
 
+def one_line(error):
+    """Type and text of an exception, and the user's line that raised it."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    text = "%s: %s" % (type(error).__name__, " ".join(str(error).split()))
+    places = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)
+              if os.path.dirname(f.f_code.co_filename) != here]
+    if places and not isinstance(error, SyntaxError):
+        text += " (%s:%d)" % (os.path.basename(places[-1][0]), places[-1][1])
+    return text
+
+
 def words(value):
     """A set of names; a name alone is one of it."""
     return {value} if isinstance(value, str) else set(value)
+
+
+def shapes(value):
+    """[(rows, classes)]"""
+    try:
+        pairs = [(int(n), int(v)) for n, v in value]
+    except (TypeError, ValueError):
+        pairs = [(0, 0)]
+    if any(n < 1 or v < 1 for n, v in pairs):
+        raise Refused("warm_up is no list of (rows, classes), such as [(1, 7), (3, 64)]")
+    return pairs
 
 
 def parameters_of(function, positional):
@@ -155,12 +179,15 @@ class Function:
         self.accuracy = self.one("accuracy", "standard", abi.ACCURACIES)
         self.reduction = self.one("reduction", None, abi.REDUCTIONS)
         self.gradient = getattr(function, "gradient", None)
+        self.warm_up = shapes(getattr(function, "warm_up", ()))
         self.by_hand = False  # a gradient comes back; else autograd makes it
         self.learned = False
         self.remark = lambda what, message: None
 
-    def uses_gpu(self):
-        return self.framework.device != "cpu" and self.framework.unavailable() is None
+    def warms_up(self):
+        """Whether something is opened or started at first calls: by a driver, by compilers."""
+        asked = self.warm_up or self.framework.device != "cpu"
+        return bool(asked) and self.framework.unavailable() is None
 
     def one(self, name, default, known):
         value = getattr(self.function, name, default)
@@ -176,18 +203,18 @@ class Function:
                           % (name, unknown[0], ", ".join(known)))
         return values
 
-    def tried(self, rows, backward=False):
+    def tried(self, rows, backward=False, classes=4, dtype=None):
         """Loss and gradient of equal rows, whose loss is no 0."""
         layout = sorted(self.layouts, key=abi.LAYOUTS.index)[0]
-        dtype = abi.DTYPES.index(sorted(self.dtypes, key=abi.DTYPES.index)[0])
-        p = abi.Problem(op=abi.OPS.index(self.op), dir=2 if backward else 0, n=rows, v=4, t=rows,
-                        stride=4, layout=abi.LAYOUTS.index(layout), scale=1, dtype=dtype,
-                        targets=0 if "index" in self.targets else 1, accumulate=-1, output=dtype,
-                        reduction=abi.REDUCTIONS.index("mean"))
+        dtype = abi.DTYPES.index(dtype or sorted(self.dtypes, key=abi.DTYPES.index)[0])
+        p = abi.Problem(op=abi.OPS.index(self.op), dir=2 if backward else 0, n=rows, v=classes,
+                        t=rows, stride=classes, layout=abi.LAYOUTS.index(layout), scale=1,
+                        dtype=dtype, targets=0 if "index" in self.targets else 1, accumulate=-1,
+                        output=dtype, reduction=abi.REDUCTIONS.index("mean"))
         plan = Plan(self, p)
-        self.scratch = (ctypes.c_double * 128)()
+        self.scratch = (ctypes.c_double * (2 * rows * classes))()
         x = abi.Tensors(input=ctypes.addressof(self.scratch))
-        x.target = x.input + 64 * 8
+        x.target = x.input + rows * classes * 8
         value = {"nll": -math.log(4), "entropy": 0.25, "cross-entropy": 0.25, "kl": 0.125,
                  "bce-prob": 0.25}.get(self.op, 0)
         plan.framework.view(x.input, plan.dtype, *plan.matrix, True)[...] = value
@@ -218,6 +245,19 @@ class Function:
             self.reduction = self.reduction or "none"
         if told is not None:
             self.gradient = told
+
+    def warm(self):
+        """Calls of each type and shape of `warm_up`, with the gradient too."""
+        self.learn()
+        for n, v in self.warm_up:
+            for dtype in sorted(self.dtypes, key=abi.DTYPES.index):
+                try:
+                    self.tried(n, False, v, dtype)
+                    if self.gradient:
+                        self.tried(n, True, v, dtype)
+                except BaseException as e:
+                    raise Refused("its warm_up with n=%d v=%d dtype=%s raised %s"
+                                  % (n, v, dtype, one_line(e)))
 
     def reduction_of(self, loss):
         if self.framework.shape(loss) not in ((), (1,)):

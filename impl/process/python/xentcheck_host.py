@@ -12,29 +12,19 @@ import importlib.util
 import inspect
 import os
 import platform
+import subprocess
 import sys
-import traceback
 import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:] = [HERE] + [p for p in sys.path if p != HERE]  # some Pythons leave it out
 
 import xentcheck_abi as abi
-from xentcheck_function import Function, Plan, Refused
+from xentcheck_function import Function, Plan, Refused, one_line
 
 CACHES = ("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR",
           "MPLCONFIGDIR", "JAX_COMPILATION_CACHE_DIR")
 OLDEST = 3, 8
-
-
-def one_line(error):
-    """Type and text of an exception, and the user's line that raised it."""
-    text = "%s: %s" % (type(error).__name__, " ".join(str(error).split()))
-    places = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)
-              if os.path.dirname(f.f_code.co_filename) != HERE]
-    if places and not isinstance(error, SyntaxError):
-        text += " (%s:%d)" % (os.path.basename(places[-1][0]), places[-1][1])
-    return text
 
 
 def imported(path):
@@ -135,6 +125,8 @@ def function_of(path, name):
     warnings.formatwarning = lambda message, category, filename, lineno, line=None: (
         "%s:%s: %s: %s\n" % (filename, lineno, category.__name__, message))
     os.environ.setdefault("JAX_ENABLE_X64", "1")
+    # Compilers in this process: a pool of others would outlive the warm-up, and nothing hold it.
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     for cache in CACHES:
         os.environ[cache] = os.path.join(os.environ.get("TMPDIR", "/tmp"), cache.lower())
     try:
@@ -155,6 +147,14 @@ def library_of(function, kernel):
                        kernels)
 
 
+def program_runs():
+    """Whether a process that was started here is still there."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
+
+
 def main():
     host = abi.host(sys.argv[1])
     path, name = sys.argv[3:5]
@@ -164,10 +164,16 @@ def main():
         function = function_of(path, name)
         callbacks = Callbacks(function, host)
         kernel = callbacks.kernel(name)
-        if function.uses_gpu():
-            function.learn()  # what a driver opens, before calls are filtered
+        if function.warms_up():
+            host.xentcheck_host_warm_up()
+            function.warm()
+        if program_runs():
+            function.remark("process.programs-left", "left a program running that it started "
+                            "while it was loaded, which nothing keeps from the system")
     except Refused as e:
         return host.xentcheck_host_refuse(abi.FAILED, abi.utf8(str(e)))
+    # A signal refuses them, which these ways to start a program block.
+    subprocess._USE_VFORK = subprocess._USE_POSIX_SPAWN = False
     return host.xentcheck_host_serve(library_of(function, kernel), callbacks.hooks)
 
 
