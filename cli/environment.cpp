@@ -31,7 +31,7 @@ std::string instruction_sets() {
   std::vector<std::string> names;
   for (const Kernel& k : builtin_kernels()) {
     const auto parts = split(k.name, '/');
-    if (parts.size() == 3 && parts[0] == "highway") names.emplace_back(parts[2]);
+    if (parts.size() == 3 && parts[1] == "safe") names.emplace_back(parts[2]);
   }
   return join(names, " ");
 }

@@ -31,6 +31,8 @@ def bad_form():
         ({"a.json": '{"a": "/ho' + 'me/me/x"}\n'}, "absolute path"),
         ({"a.md": "in /wo" + "rk/x\n"}, "absolute path"),
         ({"a.md": "in '/ro" + "ot/x'\n"}, "absolute path"),
+        ({"reports/README.md": "x\n", "reports/published/a.json": '{"a": "/ho' + 'me/me/x"}\n'},
+         "absolute path"),
         ({"a.md": "\ufffd\n"}, "not UTF-8"),
         ({"a.json": ""}, "newline"),
         ({"core/a.json": "{}\n"}, "core/README.md: missing"),

@@ -17,6 +17,7 @@ using Vectors = hn::ScalableTag<std::uint64_t>;
 
 constexpr std::size_t kPage = 4096 / sizeof(std::uint64_t);
 constexpr std::size_t kFar = 16 * kPage;
+constexpr std::size_t kOdd = 31 * kPage / 4;  // four streams are in four places of a page
 
 /// Calls step(at, distance), which touches the vectors at words at, at + distance, at + 2 distance
 /// and at + 3 distance: neighbours for one stream, else the same place in four of kStreams streams,
@@ -114,16 +115,19 @@ std::uint64_t read_8(In a, Out) { return read<8, kPage, 0>(a); }
 std::uint64_t read_16(In a, Out) { return read<16, kPage, 0>(a); }
 std::uint64_t read_4_far(In a, Out) { return read<4, kFar, 512>(a); }
 std::uint64_t read_4_farther(In a, Out) { return read<4, kFar, 1024>(a); }
+std::uint64_t read_4_odd(In a, Out) { return read<4, kOdd, 2048>(a); }
 std::uint64_t read_8_far(In a, Out) { return read<8, kFar, 512>(a); }
 std::uint64_t copy_1(In a, Out b) { return copy<1, kPage, 0, false>(a, b); }
 std::uint64_t copy_4(In a, Out b) { return copy<4, kPage, 0, false>(a, b); }
 std::uint64_t copy_1_past(In a, Out b) { return copy<1, kPage, 0, true>(a, b); }
 std::uint64_t copy_4_past(In a, Out b) { return copy<4, kFar, 0, true>(a, b); }
+std::uint64_t copy_4_past_odd(In a, Out b) { return copy<4, kOdd, 2048, true>(a, b); }
 std::uint64_t copy_8_past(In a, Out b) { return copy<8, kPage, 0, true>(a, b); }
 std::uint64_t copy_8_past_ahead(In a, Out b) { return copy<8, kPage, 512, true>(a, b); }
 std::uint64_t read_write_1(In, Out b) { return read_write<1, kPage, 0>(b); }
 std::uint64_t read_write_8(In, Out b) { return read_write<8, kPage, 0>(b); }
 std::uint64_t read_write_4_far(In, Out b) { return read_write<4, kFar, 1024>(b); }
+std::uint64_t read_write_4_odd(In, Out b) { return read_write<4, kOdd, 2048>(b); }
 std::uint64_t read_write_8_far(In, Out b) { return read_write<8, kFar, 512>(b); }
 
 }  // namespace xent::limits::HWY_NAMESPACE
@@ -148,16 +152,19 @@ HWY_EXPORT(read_8);
 HWY_EXPORT(read_16);
 HWY_EXPORT(read_4_far);
 HWY_EXPORT(read_4_farther);
+HWY_EXPORT(read_4_odd);
 HWY_EXPORT(read_8_far);
 HWY_EXPORT(copy_1);
 HWY_EXPORT(copy_4);
 HWY_EXPORT(copy_1_past);
 HWY_EXPORT(copy_4_past);
+HWY_EXPORT(copy_4_past_odd);
 HWY_EXPORT(copy_8_past);
 HWY_EXPORT(copy_8_past_ahead);
 HWY_EXPORT(read_write_1);
 HWY_EXPORT(read_write_8);
 HWY_EXPORT(read_write_4_far);
+HWY_EXPORT(read_write_4_odd);
 HWY_EXPORT(read_write_8_far);
 
 constexpr std::size_t kPage4K = 4096;
@@ -193,23 +200,26 @@ Buffer::Buffer(std::size_t bytes) : words_((bytes + 63) / 64 * 8) {
 std::span<const Pattern> patterns() {
   using In = std::span<const std::uint64_t>;
   using Out = std::span<std::uint64_t>;
-  static const std::array<Pattern, 17> all = {{
+  static const std::array<Pattern, 20> all = {{
       {kRead, "1 stream", 1, XENT_PASS(read_1)},
       {kRead, "1 stream, prefetch 2 KiB", 1, XENT_PASS(read_1_ahead)},
       {kRead, "8 streams", 1, XENT_PASS(read_8)},
       {kRead, "16 streams", 1, XENT_PASS(read_16)},
       {kRead, "4 streams 64 KiB apart, prefetch 512 B", 1, XENT_PASS(read_4_far)},
       {kRead, "4 streams 64 KiB apart, prefetch 1 KiB", 1, XENT_PASS(read_4_farther)},
+      {kRead, "4 streams 31 KiB apart, prefetch 2 KiB", 1, XENT_PASS(read_4_odd)},
       {kRead, "8 streams 64 KiB apart, prefetch 512 B", 1, XENT_PASS(read_8_far)},
       {kCopy, "1 stream, through caches", 2, XENT_PASS(copy_1)},
       {kCopy, "4 streams, through caches", 2, XENT_PASS(copy_4)},
       {kCopy, "1 stream", 2, XENT_PASS(copy_1_past)},
       {kCopy, "4 streams 64 KiB apart", 2, XENT_PASS(copy_4_past)},
+      {kCopy, "4 streams 31 KiB apart, prefetch 2 KiB", 2, XENT_PASS(copy_4_past_odd)},
       {kCopy, "8 streams", 2, XENT_PASS(copy_8_past)},
       {kCopy, "8 streams, prefetch 512 B", 2, XENT_PASS(copy_8_past_ahead)},
       {kReadWrite, "1 stream", 2, XENT_PASS(read_write_1)},
       {kReadWrite, "8 streams", 2, XENT_PASS(read_write_8)},
       {kReadWrite, "4 streams 64 KiB apart, prefetch 1 KiB", 2, XENT_PASS(read_write_4_far)},
+      {kReadWrite, "4 streams 31 KiB apart, prefetch 2 KiB", 2, XENT_PASS(read_write_4_odd)},
       {kReadWrite, "8 streams 64 KiB apart, prefetch 512 B", 2, XENT_PASS(read_write_8_far)},
   }};
   return all;
