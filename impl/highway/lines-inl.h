@@ -187,18 +187,6 @@ HWY_INLINE Line<E> Within(Line<E> x, std::int64_t from, std::int64_t to) {
   }
   return x;
 }
-/// e where from <= place < to, elsewhere 0.
-template <class E>
-HWY_INLINE Line<E> Only(Line<E> e, std::int64_t from, std::int64_t to) {
-  const F32 d;
-  for (int i = 0; i < Line<E>::kParts; ++i) {
-    const auto place = Places<E>(i);
-    const auto in = hn::And(hn::Ge(place, hn::Set(d, static_cast<float>(from))),
-                            hn::Lt(place, hn::Set(d, static_cast<float>(to))));
-    e.part[i] = hn::IfThenElseZero(in, e.part[i]);
-  }
-  return e;
-}
 /// value at one place, x elsewhere.
 template <class E>
 HWY_INLINE Line<E> Replaced(Line<E> x, std::int64_t place, float value) {
