@@ -29,7 +29,8 @@ constexpr int kKeys = 15;   ///< columns of problem keys
 /// Text behind a column of names: lines but the first are moved by whom they are given to.
 std::string behind(int columns, const std::string& text) {
   std::string lines;
-  for (std::string_view line : split(wrapped(text, columns), '\n')) {
+  const std::string all = wrapped(text, columns);
+  for (std::string_view line : split(all, '\n')) {
     line.remove_prefix(std::min<std::size_t>(static_cast<std::size_t>(columns), line.size()));
     lines += (lines.empty() || line.empty() ? "" : "\n") + std::string(line);
   }
